@@ -1,0 +1,207 @@
+"""What a plugin must offer, kind by kind, with shapes.
+
+Interfaces are protocols: a component is any class with these methods. Its parameters are the fields of a frozen
+dataclass, annotated with their types, so that the core can validate, document and record them. Nothing here imports
+torch, so listing plugins costs nothing.
+
+Shapes: ``B`` samples in a batch, ``N`` samples in a split, ``*s`` the shape of one equilibrium state.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Protocol, runtime_checkable
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+    from deqbench.equilibrium import Ledger, Problem
+    from deqbench.objective import Objective
+    from deqbench.solving import Map, Stop
+
+
+class Task(StrEnum):
+    """What is to be learned; the loss and the score follow from it."""
+
+    REGRESSION = "regression"
+    CLASSIFICATION = "classification"
+
+
+@dataclass(frozen=True)
+class Split:
+    """Part of a data set.
+
+    Attributes:
+        x: Inputs, (N, *in), float64 on the CPU; the core casts and moves them.
+        y: Class indices, (N,) int64, or targets, (N, out) float64.
+    """
+
+    x: Tensor
+    y: Tensor
+
+    def __len__(self) -> int:
+        return int(self.x.shape[0])
+
+
+@dataclass(frozen=True)
+class Splits:
+    """A data set, split.
+
+    Attributes:
+        train: What parameters are fitted to; every statistic used for scaling comes from it alone.
+        val: For choosing; never fitted to.
+        test: For reporting.
+        task: Regression or classification.
+        outputs: Number of classes, or of target columns.
+    """
+
+    train: Split
+    val: Split
+    test: Split
+    task: Task
+    outputs: int
+
+    @property
+    def inputs(self) -> tuple[int, ...]:
+        """Shape of one input."""
+        return tuple(self.train.x.shape[1:])
+
+
+class Dataset(Protocol):
+    """Loads its splits; the same seed gives the same bits on every machine."""
+
+    def load(self, seed: int) -> Splits:
+        """Return the splits that the named stream ``data`` of this seed draws."""
+        ...
+
+
+class Model(Protocol):
+    """Builds a module. An implicit one calls ``deqbench.equilibrium`` in forward; an explicit one never sees a solver."""
+
+    implicit: ClassVar[bool]
+
+    def build(self, inputs: tuple[int, ...], outputs: int) -> nn.Module:
+        """Return a module that maps (B, *inputs) to (B, outputs), initialised from torch's seeded global generator."""
+        ...
+
+
+class Iterate(NamedTuple):
+    """The smallest solver state: a point and the map's value there, both (B, *s)."""
+
+    z: Tensor
+    fz: Tensor
+
+
+class State(Protocol):
+    """A solver's state: a NamedTuple or a dataclass.
+
+    Every tensor in it carries the batch first, (B, ...), so that the core can freeze, drop or isolate rows;
+    anything else in it (counters) is shared by the batch. ``fz`` is what the map returned for ``z``.
+    """
+
+    @property
+    def z(self) -> Tensor:
+        """Current point, (B, *s)."""
+        ...
+
+    @property
+    def fz(self) -> Tensor:
+        """The map's value at ``z``, (B, *s)."""
+        ...
+
+
+@runtime_checkable
+class Solver(Protocol):
+    """Finds z = f(z), one step at a time; the core drives, counts, judges residuals and stops."""
+
+    def init(self, f: Map, z0: Tensor) -> Any:
+        """Return the first state, at z0 (B, *s); one call of f."""
+        ...
+
+    def step(self, f: Map, state: Any) -> Any:
+        """Return the next state; pure: nothing is kept outside the state, nothing in it is changed in place."""
+        ...
+
+
+@runtime_checkable
+class ExternalSolver(Protocol):
+    """Somebody else's closed loop; the counted map sees every call and interrupts it when the core is satisfied."""
+
+    def solve(self, f: Map, z0: Tensor, stop: Stop) -> Tensor:
+        """Return a point near the equilibrium, (B, *s)."""
+        ...
+
+
+class Gradient(Protocol):
+    """How the gradient of a loss passes an equilibrium."""
+
+    def attach(self, problem: Problem) -> Tensor:
+        """Solve the problem and return z* (B, *s), connected to the graph of the map's inputs and parameters."""
+        ...
+
+
+class Trainer(Protocol):
+    """How parameters move."""
+
+    def steps(self, objective: Objective) -> Iterator[Tensor]:
+        """Update the objective's parameters for ever, yielding the loss (a scalar tensor) after each update.
+
+        The generator ends by itself only when the trainer's own criterion is met. The core stops it otherwise.
+        """
+        ...
+
+
+@dataclass(frozen=True)
+class Observation:
+    """What a probe may look at; nothing it does is timed or counted.
+
+    Attributes:
+        module: The model, in evaluation mode.
+        objective: Its training objective.
+        splits: The data, on the trial's device and in its dtype.
+        predictions: Split name to the module's output on it, (N, outputs), computed once for all probes.
+        ledger: Forward solves of those predictions; empty for explicit models.
+        training_ledger: All solves of training since the observation before.
+        step: Updates done.
+        seed: Seed of the named stream ``probe``.
+    """
+
+    module: nn.Module
+    objective: Objective
+    splits: Splits
+    predictions: Mapping[str, Tensor]
+    ledger: Ledger
+    training_ledger: Ledger
+    step: int
+    seed: int
+
+
+class Probe(Protocol):
+    """Numbers observed off the clock, along a trial."""
+
+    def observe(self, view: Observation) -> Mapping[str, float]:
+        """Return observations by name, e.g. ``{"test_accuracy": 0.97}``; empty where it does not apply."""
+        ...
+
+
+class Claim(Protocol):
+    """Reads result tables and answers HOLDS, VIOLATED or INCONCLUSIVE, with its margin and a negative control."""
+
+    def judge(self, trials: Any, curves: Any) -> Mapping[str, Any]:
+        """Return the verdict and the numbers it rests on."""
+        ...
+
+
+HessianProduct = Callable[["Tensor"], "Tensor"]
+"""v -> H v at fixed parameters; both flat, (P,)."""
+
+
+@runtime_checkable
+class AnalyticCurvature(Protocol):
+    """A module that knows its loss's curvature in closed form; the objective prefers it to autograd's."""
+
+    def hessian_product(self, x: Tensor, y: Tensor, loss: str) -> HessianProduct | None:
+        """Return v -> H v of the mean ``loss`` (square, logistic, cross-entropy) at the current parameters, or None."""
+        ...
