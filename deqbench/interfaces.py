@@ -1,8 +1,8 @@
 """What a plugin must offer, kind by kind, with shapes.
 
-Interfaces are protocols: a component is any class with these methods. Its parameters are the fields of a frozen
-dataclass, annotated with their types, so that the core can validate, document and record them. Nothing here imports
-torch, so listing plugins costs nothing.
+Interfaces are protocols: a component is any class with these methods. Its parameters are the fields of a
+frozen dataclass, annotated with their types, so that the core can validate, document and record them.
+Nothing here imports torch, so listing plugins costs nothing.
 
 Shapes: ``B`` samples in a batch, ``N`` samples in a split, ``*s`` the shape of one equilibrium state.
 """
@@ -78,12 +78,15 @@ class Dataset(Protocol):
 
 
 class Model(Protocol):
-    """Builds a module. An implicit one calls ``deqbench.equilibrium`` in forward; an explicit one never sees a solver."""
+    """Builds a module.
+
+    An implicit one calls ``deqbench.equilibrium`` in forward; an explicit one never sees a solver.
+    """
 
     implicit: ClassVar[bool]
 
     def build(self, inputs: tuple[int, ...], outputs: int) -> nn.Module:
-        """Return a module that maps (B, *inputs) to (B, outputs), initialised from torch's seeded global generator."""
+        """Return a module, (B, *inputs) -> (B, outputs), initialised from torch's seeded generator."""
         ...
 
 
@@ -121,13 +124,19 @@ class Solver(Protocol):
         ...
 
     def step(self, f: Map, state: Any) -> Any:
-        """Return the next state; pure: nothing is kept outside the state, nothing in it is changed in place."""
+        """Return the next state.
+
+        Pure: nothing is kept outside the state, nothing in it is changed in place.
+        """
         ...
 
 
 @runtime_checkable
 class ExternalSolver(Protocol):
-    """Somebody else's closed loop; the counted map sees every call and interrupts it when the core is satisfied."""
+    """Somebody else's closed loop.
+
+    The counted map sees every call and interrupts it when the core is satisfied.
+    """
 
     def solve(self, f: Map, z0: Tensor, stop: Stop) -> Tensor:
         """Return a point near the equilibrium, (B, *s)."""
@@ -138,7 +147,7 @@ class Gradient(Protocol):
     """How the gradient of a loss passes an equilibrium."""
 
     def attach(self, problem: Problem) -> Tensor:
-        """Solve the problem and return z* (B, *s), connected to the graph of the map's inputs and parameters."""
+        """Solve, and return z* (B, *s) connected to the graph of the map's inputs and parameters."""
         ...
 
 
@@ -148,7 +157,8 @@ class Trainer(Protocol):
     def steps(self, objective: Objective) -> Iterator[Tensor]:
         """Update the objective's parameters for ever, yielding the loss (a scalar tensor) after each update.
 
-        The generator ends by itself only when the trainer's own criterion is met. The core stops it otherwise.
+        The generator ends by itself only when the trainer's own criterion is met. The core stops it
+        otherwise.
         """
         ...
 
@@ -187,7 +197,7 @@ class Probe(Protocol):
 
 
 class Claim(Protocol):
-    """Reads result tables and answers HOLDS, VIOLATED or INCONCLUSIVE, with its margin and a negative control."""
+    """Reads result tables; answers HOLDS, VIOLATED or INCONCLUSIVE, with a margin and a negative control."""
 
     def judge(self, trials: Any, curves: Any) -> Mapping[str, Any]:
         """Return the verdict and the numbers it rests on."""
@@ -203,5 +213,11 @@ class AnalyticCurvature(Protocol):
     """A module that knows its loss's curvature in closed form; the objective prefers it to autograd's."""
 
     def hessian_product(self, x: Tensor, y: Tensor, loss: str) -> HessianProduct | None:
-        """Return v -> H v of the mean ``loss`` (square, logistic, cross-entropy) at the current parameters, or None."""
+        """Return v -> H v of the mean ``loss`` at the current parameters, or None if it is not known.
+
+        Args:
+            x: Inputs, (N, *in).
+            y: Targets, as in :class:`Split`.
+            loss: ``square``, ``logistic`` or ``cross-entropy``.
+        """
         ...

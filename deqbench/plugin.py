@@ -56,9 +56,10 @@ class Entry:
 
     Attributes:
         name: What suites and the command line call it: lower case, digits and dashes.
-        target: The class, or ``"module:attribute"`` to import it only when it is used, or, for a suite, a path.
+        target: The class, or ``"module:attribute"`` to import it only when it is used, or a suite's path.
         summary: One line for ``deqbench list``; a class given as target lends its docstring's first line.
-        requires: Import names of packages that an extra brings; if one is missing the entry is listed as unavailable.
+        requires: Import names of packages that an extra brings; if one is missing the entry is listed as
+            unavailable.
         extra: The extra that brings them, e.g. ``mnist5k``.
     """
 
@@ -83,16 +84,17 @@ class Entry:
 
 @dataclass(frozen=True)
 class Component:
-    """Marks a parameter that is itself a component: ``solver: Annotated[Solver | None, Component("solvers")] = None``.
+    """Marks a parameter that is itself a component.
 
-    In a suite such a parameter is written as any Ref, ``implicit[solver=anderson[memory=3]]``, and arrives built.
+    As in ``solver: Annotated[Solver | None, Component("solvers")] = None``. In a suite such a parameter is
+    written as any Ref, ``implicit[solver=anderson[memory=3]]``, and arrives built.
     """
 
     kind: str
 
 
 def suite_entries(folder: Path) -> list[Entry]:
-    """Return an entry for each TOML file in a folder, named after it and summarised by its first comment line."""
+    """Return an entry for each TOML file in a folder: its name, and its first comment line as summary."""
     return [Entry(path.stem, path, _first_comment(path)) for path in sorted(folder.glob("*.toml"))]
 
 

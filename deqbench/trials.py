@@ -1,13 +1,15 @@
 """Frozen values that say what is to be run: ``Ref``, a component with its parameters, and ``Trial``.
 
 A trial's key is the hash of everything that can change its result: components with every parameter resolved,
-seed, settings, plugin digests and the fingerprint of its data. Host, attempt and wall-time limits are not in it.
+seed, settings, plugin digests and the fingerprint of its data. Host, attempt and wall-time limits are not
+in it.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
+import re
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -68,7 +70,9 @@ class Ref:
             return cls.parse(value)
         if isinstance(value, Mapping) and isinstance(value.get("name"), str):
             return cls(value["name"], {key: item for key, item in value.items() if key != "name"})
-        raise ConfigurationError(f"{value!r} is no component; write 'name', 'name[key=value]' or {{ name = ... }}.")
+        raise ConfigurationError(
+            f"{value!r} is no component; write 'name', 'name[key=value]' or {{ name = ... }}."
+        )
 
     def to_json(self) -> dict[str, Any]:
         """Return the table form, ``{"name": ..., **parameters}``."""
@@ -104,9 +108,13 @@ def split_outside(text: str, separator: str = ",") -> list[str]:
 
 
 def toml_value(text: str) -> Any:
-    """Read one TOML value; a bare word such as ``anderson`` or ``anderson[memory=3]`` is itself, as a string."""
+    """Read one TOML value.
+
+    ``.5`` is a number, a bare word such as ``anderson[memory=3]`` is itself, as a string.
+    """
+    written = re.sub(r"^([+-]?)\.(?=\d)", r"\g<1>0.", text.strip())
     try:
-        return tomllib.loads(f"value = {text}")["value"]
+        return tomllib.loads(f"value = {written}")["value"]
     except tomllib.TOMLDecodeError:
         return text.strip()
 
@@ -167,7 +175,7 @@ class Trial:
 
     @property
     def identity(self) -> dict[str, Any]:
-        """Everything the key is the hash of, in named parts, so that ``deqbench why`` can name what changed."""
+        """What the key is the hash of, in named parts, so that ``deqbench why`` can name what changed."""
         return {
             "protocol": PROTOCOL,
             "experiment": self.experiment,
