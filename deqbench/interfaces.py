@@ -221,3 +221,12 @@ class AnalyticCurvature(Protocol):
             loss: ``square``, ``logistic`` or ``cross-entropy``.
         """
         ...
+
+
+@runtime_checkable
+class AnalyticDiagonal(Protocol):
+    """A module that knows the diagonal of its loss's Hessian in closed form."""
+
+    def hessian_diagonal(self, x: Tensor, y: Tensor, loss: str) -> Tensor | None:
+        """Return the diagonal (P,) of the Hessian of the mean ``loss`` at the current parameters, or None."""
+        ...

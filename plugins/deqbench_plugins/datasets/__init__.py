@@ -11,8 +11,16 @@ _ROOM = "deqbench_plugins.datasets"
 def deqbench_datasets() -> list[Entry]:
     """Offer the built-in data sets."""
     return [
-        Entry("digits", f"{_ROOM}.bundled:Digits", "8x8 images of handwritten digits: 1,797 x 64, 10 classes"),
-        Entry("breast-cancer", f"{_ROOM}.bundled:BreastCancer", "Wisconsin tumours: 569 x 30, 2 classes"),
+        Entry(
+            "digits",
+            f"{_ROOM}.bundled:Digits",
+            "8x8 images of handwritten digits: 1,797 x 64, 10 classes",
+        ),
+        Entry(
+            "breast-cancer",
+            f"{_ROOM}.bundled:BreastCancer",
+            "Wisconsin tumours: 569 x 30, 2 classes",
+        ),
         Entry("wine", f"{_ROOM}.bundled:Wine", "Chemical analysis of wines: 178 x 13, 3 classes"),
         Entry("diabetes", f"{_ROOM}.bundled:Diabetes", "Disease progression: 442 x 10, regression"),
         Entry(
@@ -23,5 +31,9 @@ def deqbench_datasets() -> list[Entry]:
             extra="mnist5k",
         ),
         Entry("openml", f"{_ROOM}.openml:OpenML", "Any OpenML data set by name or id, cached"),
-        Entry("teacher", f"{_ROOM}.teacher:Teacher", "Synthetic labels of a linear, DELM or tanh-DEQ teacher"),
+        Entry(
+            "teacher",
+            f"{_ROOM}.teacher:Teacher",
+            "Synthetic labels of a linear, DELM or tanh-DEQ teacher",
+        ),
     ]

@@ -12,6 +12,14 @@ def deqbench_gradients() -> list[Entry]:
     """Offer the built-in gradients."""
     return [
         Entry("implicit", f"{_ROOM}.implicit:Implicit", "Exact: the adjoint equation, by any solver"),
-        Entry("unrolled", f"{_ROOM}.unrolled:UnrolledGradient", "Backpropagation through the solver's steps"),
-        Entry("one-step", f"{_ROOM}.one_step:OneStep", "Jacobian-free backpropagation (JFB): the last step only"),
+        Entry(
+            "unrolled",
+            f"{_ROOM}.unrolled:UnrolledGradient",
+            "Backpropagation through the solver's steps",
+        ),
+        Entry(
+            "one-step",
+            f"{_ROOM}.one_step:OneStep",
+            "Jacobian-free backpropagation (JFB): the last step only",
+        ),
     ]

@@ -11,9 +11,17 @@ _ROOM = "deqbench_plugins.models"
 def deqbench_models() -> list[Entry]:
     """Offer the built-in models."""
     return [
-        Entry("deq-linear", f"{_ROOM}.deq_linear:DeqLinear", "Implicit: the deep equilibrium linear model (DELM)"),
+        Entry(
+            "deq-linear",
+            f"{_ROOM}.deq_linear:DeqLinear",
+            "Implicit: the deep equilibrium linear model (DELM)",
+        ),
         Entry("deq-mlp", f"{_ROOM}.deq_mlp:DeqMlp", "Implicit: z = act(W z + U x + b), W contractive"),
         Entry("linear", f"{_ROOM}.linear:Linear", "Explicit: affine, with its Hessian in closed form"),
         Entry("mlp", f"{_ROOM}.mlp:Mlp", "Explicit: a multilayer perceptron"),
-        Entry("unrolled", f"{_ROOM}.unrolled:Unrolled", "Explicit: the map of deq-mlp, K weight-tied steps"),
+        Entry(
+            "unrolled",
+            f"{_ROOM}.unrolled:Unrolled",
+            "Explicit: the map of deq-mlp, K weight-tied steps",
+        ),
     ]

@@ -15,7 +15,11 @@ def deqbench_probes() -> list[Entry]:
         Entry("accuracy", f"{_ROOM}.scores:Accuracy", "Share of right classes on each split"),
         Entry("r2", f"{_ROOM}.scores:R2", "Coefficient of determination on each split"),
         Entry("residual", f"{_ROOM}.equilibria:Residual", "Residual of the evaluated equilibria"),
-        Entry("solver-calls", f"{_ROOM}.equilibria:SolverCalls", "Map calls a solve takes, forward and backward"),
+        Entry(
+            "solver-calls",
+            f"{_ROOM}.equilibria:SolverCalls",
+            "Map calls a solve takes, forward and backward",
+        ),
         Entry(
             "spectral-radius",
             f"{_ROOM}.spectral_radius:SpectralRadius",

@@ -13,6 +13,10 @@ def deqbench_solvers() -> list[Entry]:
     return [
         Entry("direct", f"{_ROOM}.direct:Direct", "Exact for affine maps, by one LU factorisation"),
         Entry("picard", f"{_ROOM}.picard:Picard", "Fixed-point iteration, damped on request"),
-        Entry("anderson", f"{_ROOM}.anderson:Anderson", "Type-II Anderson mixing with a scale-free ridge"),
+        Entry(
+            "anderson",
+            f"{_ROOM}.anderson:Anderson",
+            "Type-II Anderson mixing with a scale-free ridge",
+        ),
         Entry("broyden", f"{_ROOM}.broyden:Broyden", "Good Broyden with limited memory"),
     ]

@@ -21,8 +21,16 @@ def deqbench_trainers() -> list[Entry]:
             f"{_ROOM}.trust_region_newton:TrustRegionNewton",
             "Trust-region Newton in a given metric (Steihaug-Toint or exact)",
         ),
-        Entry("scipy-trust-ncg", f"{_ROOM}.scipy_reference:ScipyTrustNcg", "Reference: scipy's trust-ncg"),
-        Entry("scipy-trust-exact", f"{_ROOM}.scipy_reference:ScipyTrustExact", "Reference: scipy's trust-exact"),
+        Entry(
+            "scipy-trust-ncg",
+            f"{_ROOM}.scipy_reference:ScipyTrustNcg",
+            "Reference: scipy's trust-ncg",
+        ),
+        Entry(
+            "scipy-trust-exact",
+            f"{_ROOM}.scipy_reference:ScipyTrustExact",
+            "Reference: scipy's trust-exact",
+        ),
         Entry(
             "newton-cholesky",
             f"{_ROOM}.sklearn_reference:NewtonCholesky",

@@ -1,0 +1,37 @@
+"""``deqbench report RUN``: tables, figures and page of a run, written again from its records."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+import webbrowser
+
+import click
+
+WIDEST_TABLE = 100
+"""Columns of the summary where there is no terminal to ask."""
+
+
+@click.command()
+@click.argument("run")
+@click.option("--open", "opened", is_flag=True, help="Open the page in a browser.")
+@click.option("--quiet", is_flag=True, help="Print the path of the page alone.")
+def report(*, run: str, opened: bool, quiet: bool) -> None:
+    """Write the tables, figures and page of RUN again: its folder, or a suite's name under reports/.
+
+    Nothing is run. A run that is under way or was interrupted is told as far as it got.
+    """
+    from deqbench import tables  # noqa: PLC0415  --help needs no pandas
+    from deqbench.explaining import find_run  # noqa: PLC0415  as above
+    from deqbench.report import write  # noqa: PLC0415  as above, nor matplotlib
+    from deqbench.report.terminal import summary_lines  # noqa: PLC0415  as above
+
+    folder = find_run(run).folder
+    page = write(folder)
+    if not quiet:
+        width = shutil.get_terminal_size((WIDEST_TABLE, 24)).columns if sys.stdout.isatty() else WIDEST_TABLE
+        for line in summary_lines(tables.load(folder), width):
+            click.echo(line)
+    click.echo(str(page) if quiet else f"Report: {page}")
+    if opened:
+        webbrowser.open(page.resolve().as_uri())

@@ -1,0 +1,150 @@
+"""``deqbench run SUITE``: the main job, from a suite to its table and report."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import signal
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, NoReturn
+
+import click
+
+from deqbench.cli.options import complete_suites, plugin_options
+
+if TYPE_CHECKING:
+    from deqbench.progress import Listener
+    from deqbench.registry import PluginSources, Registry
+    from deqbench.runs import RunOptions, RunResult
+    from deqbench.suite import Suite
+
+WIDEST_TABLE = 100
+"""Columns of the summary where there is no terminal to ask."""
+
+
+@click.command()
+@click.argument("suite", shell_complete=complete_suites)
+@click.option("--out", type=click.Path(path_type=Path, file_okay=False), help="Folder [reports/SUITE].")
+@click.option("--jobs", type=click.IntRange(min=1), default=1, show_default=True, help="Trials at once.")
+@click.option("--device", type=click.Choice(["cpu", "cuda", "auto"]), help="Instead of the suite's.")
+@click.option("--only", metavar="WHICH", help="Select trials: 'model=deq-linear,seed=0'.")
+@click.option("--set", "overrides", metavar="KEY=VALUE", multiple=True, help="Change the suite: seeds=[0].")
+@click.option("--fresh", is_flag=True, help="Use no stored result.")
+@click.option("--retry-failed", is_flag=True, help="Run again whatever did not end ok.")
+@click.option("--dry-run", is_flag=True, help="Print the trials and their number; run nothing.")
+@click.option("--quiet", is_flag=True, help="Print the answer alone.")
+@click.option("--json", "as_json", is_flag=True, help="Print events as JSON lines, and nothing else.")
+@click.option("--no-report", is_flag=True, help="Write records only, no tables, figures and page.")
+@plugin_options
+def run(  # noqa: PLR0913  one argument an option
+    registry: Registry,
+    *,
+    suite: str,
+    out: Path | None,
+    jobs: int,
+    device: str | None,
+    only: str | None,
+    overrides: tuple[str, ...],
+    fresh: bool,
+    retry_failed: bool,
+    dry_run: bool,
+    quiet: bool,
+    as_json: bool,
+    no_report: bool,
+) -> int:
+    """Run SUITE, a shipped name or the path of a TOML file, and end with its table and report.
+
+    What is stored already under the same content key is used again; 'deqbench why TRIAL' explains it.
+
+    Exit codes: 0 every trial is ok, 1 some are not, 2 a mistake in usage or configuration, 130 interrupted
+    (the same command resumes).
+    """
+    from deqbench.progress import JsonLines, choose_listener  # noqa: PLC0415  --help needs none of it
+    from deqbench.runner import run_suite  # noqa: PLC0415  as above
+    from deqbench.runs import RunOptions  # noqa: PLC0415  as above
+    from deqbench.suite import read_suite  # noqa: PLC0415  as above
+
+    read = read_suite(suite, registry, overrides)
+    command = _command(suite, registry.sources, overrides, out=out, jobs=jobs, device=device, only=only)
+    options = RunOptions(out, jobs, device, only, fresh, retry_failed, command)
+    if dry_run:
+        return _print_trials(read, registry, options, as_json=as_json)
+    listener: Listener = JsonLines(sys.stdout) if as_json else choose_listener(sys.stderr, quiet=quiet)
+    with _terminated_like_interrupted():
+        result = run_suite(read, registry, options, listener)
+    _answer(result, listener, report=not no_report)
+    return result.exit_code
+
+
+def _print_trials(suite: Suite, registry: Registry, options: RunOptions, *, as_json: bool) -> int:
+    from deqbench.runner import planned_trials  # noqa: PLC0415  torch, by way of the components
+
+    trials = planned_trials(suite, registry, options)
+    if as_json:
+        for trial in trials:
+            click.echo(json.dumps({"event": "trial", "cell": trial.cell, "label": trial.label}))
+        return 0
+    for trial in trials:
+        click.echo(trial.label)
+    click.echo(f"{len(trials)} trial{'s' if len(trials) != 1 else ''}; nothing was run (--dry-run)")
+    return 0
+
+
+def _answer(result: RunResult, listener: Listener, *, report: bool) -> None:
+    """End with the table over all entries, failures counted, and where the report lies."""
+    from deqbench.progress import JsonLines  # noqa: PLC0415  --help does without
+
+    page = None
+    if report and not result.interrupted:
+        from deqbench.report import write  # noqa: PLC0415  pandas and matplotlib, once trials have ended
+
+        page = write(result.folder)
+    if isinstance(listener, JsonLines):
+        listener.emit("report", path=None if page is None else str(page), exit_code=result.exit_code)
+        return
+    from deqbench.report.terminal import summary_lines  # noqa: PLC0415  as above
+    from deqbench.tables import load  # noqa: PLC0415  as above
+
+    width = shutil.get_terminal_size((WIDEST_TABLE, 24)).columns if sys.stdout.isatty() else WIDEST_TABLE
+    for line in summary_lines(load(result.folder), width):
+        click.echo(line)
+    if page is not None:
+        click.echo(f"Report: {page}")
+
+
+def _command(  # noqa: PLR0913  the options that shape what is run
+    suite: str,
+    sources: PluginSources,
+    overrides: Sequence[str],
+    *,
+    out: Path | None,
+    jobs: int,
+    device: str | None,
+    only: str | None,
+) -> list[str]:
+    """Return the words that reproduce this run: what selects and shapes trials, not how it is shown."""
+    single = {"--out": out, "--jobs": jobs if jobs > 1 else None, "--device": device, "--only": only}
+    many = {"--set": overrides, "--plugin": sources.paths, "--no-plugin": sources.without}
+    words = ["deqbench", "run", suite]
+    for option, value in single.items():
+        words += [] if value is None else [option, str(value)]
+    for option, values in many.items():
+        words += [word for value in values for word in (option, value)]
+    return words
+
+
+@contextmanager
+def _terminated_like_interrupted() -> Iterator[None]:
+    """Take SIGTERM, a batch system's word, as Ctrl-C: stop in order, resumable."""
+
+    def interrupt(_number: int, _frame: object) -> NoReturn:
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGTERM, interrupt)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)

@@ -1,0 +1,80 @@
+"""What one plugin offers, refused with one clear line where it breaks the rules.
+
+Each plugin is registered with a pluggy manager of its own, so that none can trouble another. pluggy by itself
+accepts a misspelt hook without a word and gives results in reverse order.
+"""
+
+from __future__ import annotations
+
+import difflib
+import inspect
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import pluggy
+
+from deqbench.errors import PluginError
+from deqbench.hookspecs import Hooks
+from deqbench.plugin import KINDS, PROJECT, Entry
+
+HOOKS = tuple(f"{PROJECT}_{kind}" for kind in KINDS)
+
+_NAME = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
+_TARGET = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_]\w*")
+
+
+def entries_of(plugin: Any) -> Iterator[tuple[str, Entry]]:
+    """Yield (kind, entry) of everything a plugin offers, kind by kind, in the plugin's order.
+
+    Args:
+        plugin: What its entry point names: a module, or any object with hook methods.
+
+    Raises:
+        PluginError: A hook is misspelt or unmarked, or offers something that is no Entry.
+    """
+    _refuse_misspelt(plugin)
+    manager = pluggy.PluginManager(PROJECT)
+    manager.add_hookspecs(Hooks)
+    manager.register(plugin)
+    manager.check_pending()
+    for kind, hook in zip(KINDS, HOOKS, strict=True):
+        seen: set[str] = set()
+        for offered in getattr(manager.hook, hook)():
+            for entry in _checked(offered, hook, kind):
+                if entry.name in seen:
+                    raise PluginError(f"{hook} offers '{entry.name}' twice")
+                seen.add(entry.name)
+                yield kind, entry
+
+
+def _refuse_misspelt(plugin: Any) -> None:
+    """Refuse functions that were meant as hooks and are none."""
+    for name in dir(plugin):
+        function = getattr(plugin, name, None)
+        if not inspect.isroutine(function):
+            continue
+        mark = getattr(function, f"{PROJECT}_impl", None)
+        hook = (mark or {}).get("specname") or name
+        if mark is None and name in HOOKS:
+            raise PluginError(f"{name} is not marked as a hook; write @hookimpl above it")
+        if hook not in HOOKS and (mark is not None or name.startswith(f"{PROJECT}_")):
+            near = difflib.get_close_matches(hook, HOOKS, n=1, cutoff=0)
+            raise PluginError(f"{hook} is no hook; did you mean {near[0]}? Hooks: {', '.join(HOOKS)}")
+
+
+def _checked(offered: Any, hook: str, kind: str) -> Iterator[Entry]:
+    if isinstance(offered, (str, bytes)) or not hasattr(offered, "__iter__"):
+        raise PluginError(f"{hook} returned {offered!r}; return a list of Entry")
+    for entry in offered:
+        if not isinstance(entry, Entry):
+            raise PluginError(f"{hook} offers {entry!r}, which is no Entry; write Entry(name, target)")
+        if not (isinstance(entry.name, str) and _NAME.fullmatch(entry.name)):
+            raise PluginError(
+                f"{hook} offers the name {entry.name!r}; use lower case, digits and single dashes"
+            )
+        if kind != "suites" and isinstance(entry.target, str) and not _TARGET.fullmatch(entry.target):
+            raise PluginError(
+                f"the target {entry.target!r} of '{entry.name}' is not of the form 'module:Class'"
+            )
+        yield entry

@@ -1,0 +1,157 @@
+"""Equilibrium maps: ``Map``, what a solver is handed, counts every call; ``AffineMap`` is linear in z.
+
+A map is a plain callable ``f(z, *inputs)``. State and inputs carry the batch first and samples do not
+mix: row i of the result depends on row i of z and of each input alone. What all samples share
+(weights) lives in the callable.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from deqbench.errors import ConfigurationError
+
+Function = Callable[..., Tensor]
+"""f(z, *inputs) -> (B, *s)."""
+
+
+def flat_rows(x: Tensor) -> Tensor:
+    """Return x, (B, *s), as (B, d): one row per sample, for an empty batch and for scalar states too."""
+    return x.flatten(1) if x.dim() > 1 else x.unsqueeze(1)
+
+
+@dataclass(frozen=True, eq=False)
+class AffineMap:
+    """The map z -> M z + offset, whose one input is the offset; samples are rows.
+
+    Attributes:
+        matrix: M, (d, d); may be attached to a graph.
+        column_sum: c where 1^T (I - M) = c 1^T is known exactly, as for M = gamma S with S a column
+            softmax: c = 1 - gamma. Passing c, not gamma, keeps its digits as gamma -> 1.
+        memo: What a solver keeps between solves with this matrix (factorisations); shared with ``T``.
+        transposed: Whether this is the transpose of the map that ``memo`` and ``column_sum`` describe.
+    """
+
+    matrix: Tensor
+    column_sum: float | None = None
+    memo: dict[Any, Any] = field(default_factory=dict, repr=False)
+    transposed: bool = False
+
+    def __call__(self, z: Tensor, offset: Tensor) -> Tensor:
+        """Return M z + offset for each row: (B, d), (B, d) -> (B, d)."""
+        if z.dim() == 2 and offset.shape == z.shape:
+            return torch.addmm(offset, z, self.matrix.mT)
+        return z @ self.matrix.mT + offset
+
+    def linear(self, v: Tensor) -> Tensor:
+        """Return M v for each row: the Jacobian-vector product at every z."""
+        return v @ self.matrix.mT
+
+    @property
+    def T(self) -> AffineMap:  # noqa: N802 -- the transpose's name in linear algebra and in torch
+        """The map z -> M^T z + offset: the adjoint equation's, with the incoming gradient as offset."""
+        return AffineMap(self.matrix.mT, self.column_sum, self.memo, not self.transposed)
+
+
+@dataclass
+class Counter:
+    """What a map was asked for; one counter serves a map and every selection of its rows.
+
+    Attributes:
+        calls: Evaluations of f.
+        sample_calls: The same, each times the number of samples in it.
+        vjps: Vector-Jacobian products u^T J.
+        jvps: Jacobian-vector products J v.
+    """
+
+    calls: int = 0
+    sample_calls: int = 0
+    vjps: int = 0
+    jvps: int = 0
+
+
+class Map:
+    """The counted map z -> f(z, *inputs) on a batch; every call is counted and charged.
+
+    Args:
+        function: f(z, *inputs). If it has ``linear(v)``, that is its Jacobian-vector product.
+        inputs: Batch-first tensors, each with as many rows as z.
+        counter: Where calls are counted; a fresh one if None.
+    """
+
+    __slots__ = ("counter", "function", "fz", "inputs", "versions", "z")
+
+    def __init__(
+        self, function: Function, inputs: Sequence[Tensor] = (), counter: Counter | None = None
+    ) -> None:
+        self.function = function
+        self.inputs = tuple(inputs)
+        self.counter = Counter() if counter is None else counter
+        self.z: Tensor | None = None
+        self.fz: Tensor | None = None
+        self.versions = (0, 0)
+
+    @property
+    def affine(self) -> AffineMap | None:
+        """The affine map behind it, if it is one; its offset is then ``inputs[0]``."""
+        return self.function if isinstance(self.function, AffineMap) else None
+
+    def __call__(self, z: Tensor) -> Tensor:
+        """Return f(z), (B, *s).
+
+        Raises:
+            ConfigurationError: f changed the shape or the type of its state.
+        """
+        fz = self.function(z, *self.inputs)
+        self.counter.calls += 1
+        self.counter.sample_calls += z.shape[0]
+        if fz.shape != z.shape or fz.dtype != z.dtype:
+            raise ConfigurationError(
+                f"The map returned {tuple(fz.shape)} {fz.dtype} for a state {tuple(z.shape)} "
+                f"{z.dtype}; an equilibrium map keeps both. Mend the map or the start z0."
+            )
+        self.z, self.fz, self.versions = z, fz, (z._version, fz._version)
+        return fz
+
+    def witnessed(self, z: Tensor, fz: Tensor) -> bool:
+        """Whether ``fz`` is, untouched, what the last call returned for this very ``z``."""
+        return z is self.z and fz is self.fz and self.versions == (z._version, fz._version)
+
+    def linearise(self, z: Tensor) -> tuple[Tensor, Tensor]:
+        """Return a fresh leaf at z and f there, attached to it; one call.
+
+        ``torch.autograd.grad(fz, leaf, u, retain_graph=True)`` then gives any number of products u^T J.
+        """
+        with torch.enable_grad():
+            leaf = z.detach().requires_grad_()
+            return leaf, self(leaf)
+
+    def vjp(self, z: Tensor, u: Tensor) -> Tensor:
+        """Return u^T J(z) for each sample, (B, *s): one vjp, and one call unless f is affine."""
+        self.counter.vjps += 1
+        if self.affine is not None:
+            return self.affine.T.linear(u)
+        leaf, fz = self.linearise(z)
+        return torch.autograd.grad(fz, leaf, u)[0]
+
+    def jvp(self, z: Tensor, v: Tensor) -> Tensor:
+        """Return J(z) v for each sample, (B, *s): one jvp, and one call unless f knows its ``linear``."""
+        self.counter.jvps += 1
+        linear: Callable[[Tensor], Tensor] | None = getattr(self.function, "linear", None)
+        if linear is not None:
+            return linear(v)
+        self.counter.calls += 1
+        self.counter.sample_calls += z.shape[0]
+        product: Tensor = torch.func.jvp(lambda point: self.function(point, *self.inputs), (z,), (v,))[1]
+        return product
+
+    def rows(self, index: Tensor) -> Map:
+        """Return the map on the samples of ``index``, (K,) int64, counted by the same counter."""
+        narrowed: Callable[[Tensor], Function] | None = getattr(self.function, "rows", None)
+        function = self.function if narrowed is None else narrowed(index)
+        return Map(function, [part.index_select(0, index) for part in self.inputs], self.counter)

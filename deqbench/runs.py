@@ -1,0 +1,63 @@
+"""What a run is asked to do, and how it ended."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from deqbench.records import Status
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
+
+
+@dataclass(frozen=True)
+class RunResult:
+    """How a run ended.
+
+    Attributes:
+        folder: Where its records lie.
+        counts: Status to number of trials, over the whole plan, reused ones included.
+        planned: Trials in the plan.
+        reused: Trials whose stored record stood.
+        interrupted: Whether it was stopped before its end; the same command resumes it.
+        wall_seconds: From the first worker to the last record.
+    """
+
+    folder: Path
+    counts: Mapping[str, int]
+    planned: int
+    reused: int
+    interrupted: bool
+    wall_seconds: float
+
+    @property
+    def exit_code(self) -> int:
+        """0 if every trial is ok, 1 if not, 130 if interrupted."""
+        if self.interrupted:
+            return 130
+        return 0 if self.counts.get(Status.OK, 0) == self.planned else 1
+
+
+@dataclass(frozen=True)
+class RunOptions:
+    """How a suite is run; none of it changes a result but ``device`` and ``only``.
+
+    Attributes:
+        out: The run's folder; None for ``reports/<suite>`` under the current directory.
+        jobs: Trials at once.
+        device: Overrides the suite's: cpu, cuda or auto.
+        only: Selects trials, ``model=deq-linear,seed=0``.
+        fresh: Use no stored record.
+        retry_failed: Run again whatever did not end ok.
+        command: What a person typed, kept so that the report can say how to reproduce it.
+    """
+
+    out: Path | None = None
+    jobs: int = 1
+    device: str | None = None
+    only: str | None = None
+    fresh: bool = False
+    retry_failed: bool = False
+    command: Sequence[str] = ()

@@ -1,0 +1,1 @@
+"""A trust region in a given metric: the loop, two ways to solve its subproblem, and three metrics."""

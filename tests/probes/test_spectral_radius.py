@@ -1,0 +1,107 @@
+"""Spectral radius, against eigenvalues known by construction, on maps where a power method goes wrong."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+import torch
+
+from deqbench.maps import AffineMap, Map
+from deqbench_plugins.probes.spectral_radius import jacobians, spectral_radius
+
+WAYS = pytest.mark.parametrize("dense", [128, 4], ids=["written-down", "arnoldi"])
+
+
+def linear(matrix, samples=3):
+    """A map with this Jacobian that does not say that it is affine, and its points."""
+    matrix = torch.as_tensor(matrix, dtype=torch.float64)
+    z = torch.ones(samples, len(matrix), dtype=torch.float64)
+    return Map(lambda z, x: z @ matrix.T + x, (torch.zeros_like(z),)), z
+
+
+def similar(matrix, seed=0):
+    """The same eigenvalues in an orthogonal basis drawn at random."""
+    basis = np.linalg.qr(np.random.default_rng(seed).normal(size=matrix.shape))[0]
+    return basis @ matrix @ basis.T
+
+
+def rotation(radius, angle):
+    return radius * np.array([[math.cos(angle), -math.sin(angle)], [math.sin(angle), math.cos(angle)]])
+
+
+@WAYS
+def test_a_rotation_has_the_radius_of_its_complex_pair(dense):
+    matrix = np.zeros((20, 20))
+    matrix[:2, :2] = rotation(0.9, 1.0)
+    matrix[2:, 2:] = np.diag(np.linspace(-0.7, 0.7, 18))
+    f, z = linear(similar(matrix))
+    assert spectral_radius(f, z, dense=dense) == pytest.approx(0.9, abs=1e-9)
+
+
+@WAYS
+def test_a_jordan_like_jacobian_has_the_radius_of_its_diagonal_not_its_norm(dense):
+    matrix = np.diag(np.linspace(0.8, 0.1, 12)) + np.diag(np.full(11, 1.5), 1)
+    assert np.linalg.norm(matrix, 2) > 1.9  # what a power method on norms heads for at first
+    f, z = linear(matrix)
+    assert spectral_radius(f, z, dense=dense) == pytest.approx(0.8, abs=1e-6)
+
+
+def test_a_true_jordan_block_is_right_to_the_cube_root_of_rounding():
+    # A defective eigenvalue of multiplicity 3 moves by about eps^(1/3) = 6e-6 under rounding.
+    f, z = linear(similar(0.5 * np.eye(3) + np.diag([1.0, 1.0], 1)))
+    assert spectral_radius(f, z) == pytest.approx(0.5, abs=1e-4)
+
+
+@WAYS
+def test_the_largest_sample_counts(dense):
+    scale = torch.tensor([0.2, -0.95, 0.5], dtype=torch.float64)[:, None]
+    z = torch.ones(3, 8, dtype=torch.float64)
+    f = Map(lambda z, scale: scale * z, (scale,))
+    assert spectral_radius(f, z, dense=dense) == pytest.approx(0.95, abs=1e-9)
+
+
+@WAYS
+@pytest.mark.parametrize(("dtype", "digits"), [(torch.float64, 1e-9), (torch.float32, 1e-4)])
+def test_a_nonlinear_map_is_linearised_at_the_point(dense, dtype, digits):
+    draw = torch.Generator().manual_seed(0)
+    w = torch.randn(10, 10, generator=draw, dtype=torch.float64).to(dtype)
+    z = torch.randn(4, 10, generator=draw, dtype=torch.float64).to(dtype)
+    f = Map(lambda z, x: torch.tanh(z @ w.T + x), (z.clone(),))
+    slopes = 1 - torch.tanh(z @ w.T + z).double() ** 2
+    truth = max(np.abs(np.linalg.eigvals((s[:, None] * w.double()).numpy())).max() for s in slopes)
+    assert spectral_radius(f, z, dense=dense) == pytest.approx(truth, rel=digits)
+
+
+@pytest.mark.parametrize("inputs", [0, 1])
+def test_jacobians_are_autograds(inputs):
+    w = torch.randn(5, 5, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    z = torch.randn(2, 5, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
+    found = jacobians(Map(lambda z, *x: torch.tanh(z @ w.T), [torch.zeros(2, 1)] * inputs), z)
+    for row, jacobian in zip(z, found, strict=True):
+        truth = torch.autograd.functional.jacobian(lambda z: torch.tanh(z @ w.T), row)
+        assert torch.allclose(jacobian, truth, atol=1e-14)
+
+
+def test_states_of_any_shape_are_flattened():
+    z = torch.ones(2, 3, 2, dtype=torch.float64)
+    assert spectral_radius(Map(lambda z: 0.3 * z.flip(1)), z) == pytest.approx(0.3)
+
+
+def test_an_affine_map_is_read_not_called():
+    f = Map(AffineMap(torch.diag(torch.tensor([0.5, -0.7]))), (torch.zeros(2, 2),))
+    assert spectral_radius(f, torch.zeros(2, 2)) == pytest.approx(0.7)
+    assert f.counter.jvps == f.counter.calls == 0
+
+
+@WAYS
+def test_a_jacobian_of_zeros_has_radius_zero(dense):
+    f, z = linear(np.zeros((6, 6)))
+    assert spectral_radius(f, z, dense=dense) == 0.0
+
+
+@WAYS
+def test_a_jacobian_that_is_not_finite_has_none(dense):
+    f, z = linear(np.full((6, 6), np.nan))
+    assert math.isnan(spectral_radius(f, z, dense=dense))

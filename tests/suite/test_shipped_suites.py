@@ -1,0 +1,55 @@
+import pytest
+
+from deqbench.registry import Registry
+from deqbench.suite import expand, read_suite
+
+IMPLICIT = {
+    ("deq-linear", "direct", "implicit"),
+    ("deq-linear", "direct", "one-step"),
+    ("deq-linear", "anderson", "implicit"),
+    ("deq-linear", "anderson", "one-step"),
+    ("deq-mlp", "anderson", "implicit"),
+    ("deq-mlp", "anderson", "one-step"),
+}
+
+
+@pytest.fixture(scope="module")
+def registry():
+    return Registry.load()
+
+
+def shipped_names():
+    return [offer.entry.name for offer in Registry.load().offers("suites")]
+
+
+@pytest.mark.parametrize("name", shipped_names())
+def test_a_shipped_suite_has_no_mistake_and_says_what_it_is(name, registry):
+    suite = read_suite(name, registry)
+    assert suite.title
+    assert suite.description
+    assert expand(suite, registry, device="cpu")
+
+
+def test_quickstart_compares_what_it_promises_on_three_seeds(registry):
+    trials = expand(read_suite("quickstart", registry), registry)
+    names = [{axis: ref.name for axis, ref in trial.components.items()} for trial in trials]
+    assert {one["dataset"] for one in names} == {"digits"}
+    assert {trial.seed for trial in trials} == {0, 1, 2}
+    assert {(one["model"], one["solver"], one["gradient"]) for one in names if "solver" in one} == IMPLICIT
+    assert {one["trainer"] for one in names if one["model"] == "linear"} >= {
+        "gd",
+        "adam",
+        "trust-region-newton",
+        "scipy-trust-ncg",
+        "newton-cholesky",
+        "lbfgs",
+    }
+    assert {"mlp", "unrolled"} <= {one["model"] for one in names}
+
+
+def test_smoke_is_tiny_and_has_an_entry_of_each_kind(registry):
+    trials = expand(read_suite("smoke", registry), registry)
+    assert len(trials) <= 10
+    assert all(trial.settings["budget"]["epochs"] <= 3 for trial in trials)
+    models = {trial.components["model"].name for trial in trials}
+    assert models == {"deq-linear", "deq-mlp", "mlp", "unrolled", "linear"}

@@ -1,0 +1,43 @@
+from __future__ import annotations
+
+import math
+
+import pytest
+
+from deqbench.report.numbers import count, interval, mebibytes, metric_title, number, score
+
+
+@pytest.mark.parametrize(
+    ("value", "written"),
+    [
+        (0.13912, "0.139"),
+        (2.4, "2.40"),
+        (123.4, "123"),
+        (1234.5, "1,234"),
+        (0.0000123, "1.23e-5"),
+        (0.0, "0"),
+        (math.inf, "failed"),
+        (math.nan, "-"),
+    ],
+)
+def test_numbers_have_three_digits(value, written):
+    assert number(value) == written
+
+
+@pytest.mark.parametrize(("value", "written"), [(4800, "4,800"), (123456, "123k"), (2.5e6, "2.5M"), (0, "0")])
+def test_counts_are_whole(value, written):
+    assert count(value) == written
+
+
+def test_accuracies_are_percentages_and_other_scores_numbers():
+    assert (score("test_accuracy", 0.97531), metric_title("test_accuracy")) == ("97.5", "test accuracy (%)")
+    assert (score("test_r2", 0.4567), metric_title("test_r2")) == ("0.457", "test R²")
+    assert score("test_accuracy", -math.inf) == "failed"
+
+
+def test_an_interval_of_one_point_is_left_out():
+    assert (interval("1", "2"), interval("1", "1"), interval("-", "-")) == ("[1, 2]", "", "")
+
+
+def test_bytes_are_shown_in_mebibytes():
+    assert mebibytes(3 * 2**20) == "3.00"

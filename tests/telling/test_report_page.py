@@ -1,0 +1,161 @@
+from __future__ import annotations
+
+import re
+from html.parser import HTMLParser
+
+import pytest
+
+from deqbench import report, tables
+from deqbench.report.content import content_of
+
+VOID = {"meta", "br", "img", "link", "input", "hr"}
+
+
+class Page(HTMLParser):
+    def __init__(self, text):
+        super().__init__()
+        self.open, self.ids, self.tags, self.links = [], [], [], []
+        self.feed(text)
+        self.close()
+
+    def handle_starttag(self, tag, attributes):
+        given = dict(attributes)
+        self.tags.append(tag)
+        if tag not in VOID:
+            self.open.append(tag)
+        self.ids += [given["id"]] if "id" in given else []
+        self.links += [given[name] for name in ("href", "src", "xlink:href") if name in given]
+
+    def handle_startendtag(self, tag, attributes):
+        self.handle_starttag(tag, attributes)
+        self.handle_endtag(tag)
+
+    def handle_endtag(self, tag):
+        if tag not in VOID:
+            assert self.open.pop() == tag
+
+
+@pytest.fixture(scope="module")
+def text(reported):
+    return (reported / "report.html").read_text(encoding="utf-8")
+
+
+@pytest.fixture(scope="module")
+def parsed(text):
+    return Page(text)
+
+
+def test_the_report_is_complete(reported):
+    names = {path.relative_to(reported).as_posix() for path in reported.rglob("*") if path.is_file()}
+    figures = {
+        f"figures/{name}.{kind}" for name in ("loss", "score", "cost", "failures") for kind in ("svg", "png")
+    }
+    assert names >= {"report.html", "report.md", "trials.csv", "curves.csv", "summary.csv", *figures}
+
+
+def test_the_page_is_well_formed_and_its_identifiers_are_unique(parsed):
+    assert parsed.open == []
+    assert len(parsed.ids) == len(set(parsed.ids))
+
+
+def test_the_page_has_no_script_and_forbids_all_but_its_own_styles(text, parsed):
+    assert "script" not in parsed.tags
+    assert "default-src 'none'; style-src 'unsafe-inline'; img-src data:" in text
+
+
+def test_the_page_links_to_nothing_outside_itself(text, parsed):
+    assert all(link.startswith("#") for link in parsed.links)
+    assert {link[1:] for link in parsed.links} <= set(parsed.ids)
+    assert not re.search(r"@import|url\((?!#)", text)
+
+
+def test_the_page_is_small(reported):
+    assert (reported / "report.html").stat().st_size < 1_500_000
+
+
+def test_figures_take_the_pages_colours(text):
+    svg = text[text.index("<svg") :]
+    assert "var(--c0)" in svg
+    assert "currentColor" in svg
+    assert "#0173b2" not in svg
+
+
+def test_text_of_a_trial_is_escaped(text):
+    assert "&lt;b&gt;not html&lt;/b&gt;" in text
+
+
+def test_every_figure_says_what_it_shows_to_a_screen_reader(parsed, text):
+    assert parsed.tags.count("svg") == text.count('role="img"') == text.count("<desc") == 4
+
+
+def test_each_failure_is_listed_with_reason_and_key(text, frames):
+    failed = frames.trials[frames.trials["status"] != "ok"]
+    assert len(failed) == 4
+    for row in failed.to_dict("records"):
+        assert row["reason"] in text
+        assert row["key"] in text
+
+
+def test_the_page_says_how_to_reproduce_the_run(text):
+    assert "<code>deqbench run quickstart</code>" in text
+
+
+def test_page_markdown_and_content_say_the_same_numbers(reported, text, frames):
+    markdown = (reported / "report.md").read_text(encoding="utf-8")
+    for one in content_of(frames).rankings[0].standings:
+        row = next(line for line in markdown.splitlines() if line.startswith(f"| `{one.label}` "))
+        cells = [cell.strip() for cell in row.strip("|").split("|")]
+        assert cells[1:4] == [one.score, one.score_interval, one.costs["train s"]]
+        assert one.score_interval in text
+
+
+def test_the_verdict_names_the_entries_that_the_seeds_cannot_tell_apart(fake, tmp_path):
+    rivals = [fake.record(entry, seed=seed) for entry in fake.ENTRIES[8:11] for seed in range(3)]
+    (ranking,) = content_of(tables.load(fake.write_run(tmp_path, rivals))).rankings
+    assert "do not tell it from 2 other entries" in ranking.sentence
+    assert "fastest" in ranking.sentence
+
+
+def test_one_seed_an_entry_concludes_nothing(fake, tmp_path):
+    records = [fake.record(entry) for entry in fake.ENTRIES[8:11]]
+    (ranking,) = content_of(tables.load(fake.write_run(tmp_path, records))).rankings
+    assert "not known" in ranking.sentence
+
+
+def test_few_seeds_and_failures_are_cautioned_against(frames):
+    cautions = " ".join(content_of(frames).cautions)
+    assert "4 of 42 trials failed" in cautions
+    assert "3 seeds an entry" in cautions
+
+
+def test_the_page_names_the_commit_but_not_where_it_lay(text):
+    assert "b25d0fc2a91e" in text
+    assert "uncommitted changes" in text
+    assert "/home/somebody" not in text
+
+
+def test_an_entry_that_mostly_failed_stands_last_as_failed(frames):
+    last = content_of(frames).rankings[0].standings[-1]
+    assert (last.label, last.score, last.ok) == ("unrolled/adam", "failed", "1/3")
+
+
+def test_a_run_whose_every_trial_failed_is_told(fake, tmp_path):
+    folder = fake.write_run(tmp_path, [fake.record(fake.ENTRIES[13], seed=2)])
+    text = report.write(folder).read_text(encoding="utf-8")
+    assert "no entry has a median" in text
+    assert "1 trial: 0 ok, 1 out of memory" in text
+
+
+def test_a_run_that_has_only_begun_is_told(fake, tmp_path):
+    planned = [fake.trial(fake.ENTRIES[0], seed=seed) for seed in range(2)]
+    folder = fake.write_run(tmp_path, [], planned=planned)
+    assert "2 planned trials have not run yet" in report.write(folder).read_text(encoding="utf-8")
+
+
+def test_figures_of_an_earlier_report_do_not_stay(fake, tmp_path):
+    folder = fake.write_run(tmp_path, [fake.record(fake.ENTRIES[13], seed=2)])
+    report.write(folder)
+    assert (folder / "figures" / "failures.svg").exists()
+    fake.write_run(tmp_path, [fake.record(fake.ENTRIES[6])])
+    report.write(folder)
+    assert not (folder / "figures" / "failures.svg").exists()

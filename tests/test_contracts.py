@@ -1,0 +1,36 @@
+"""Every built-in component passes every conformance check of its kind, as anyone's must."""
+
+import pytest
+
+from deqbench.checks import Outcome, check_component
+from deqbench.plugin import KINDS
+from deqbench.registry import Registry
+
+REGISTRY = Registry.load()
+BUILT_IN = [
+    pytest.param(kind, offer.entry.name, id=f"{kind}/{offer.entry.name}")
+    for kind in KINDS
+    for offer in REGISTRY.offers(kind)
+    if offer.origin.distribution == "deqbench"
+]
+
+NEEDS_MORE = {
+    "openml": "reads the network; tests/datasets/test_openml.py checks it on a recorded response",
+    "newton-cholesky": "fits the built-in linear model only; tests/trainers checks it there",
+}
+"""Components that some checks cannot serve, and what checks them instead."""
+
+
+def test_there_are_no_broken_built_ins():
+    assert REGISTRY.broken == ()
+    assert len(BUILT_IN) > 30
+
+
+@pytest.mark.parametrize(("kind", "name"), BUILT_IN)
+def test_a_built_in_keeps_every_rule(kind, name):
+    offer = next(one for one in REGISTRY.offers(kind) if one.entry.name == name)
+    assert not offer.missing, f"the development extra should bring {offer.missing}"
+    results = check_component(kind, name, REGISTRY)
+    assert [result for result in results if result.outcome is Outcome.FAILED] == []
+    skipped = [result for result in results if result.outcome is Outcome.SKIPPED]
+    assert name in NEEDS_MORE or skipped == []
