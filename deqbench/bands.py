@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from math import inf
 from typing import Any
 
@@ -17,12 +18,13 @@ FINISHED = (Status.OK, Status.NOT_CONVERGED)
 
 
 def bands(frames: Frames, dataset: str, name: str) -> pd.DataFrame:
-    """Return the band of one observation over the seeds, a row per entry and evaluated step: ``COLUMNS``.
+    """Return the band of one observation over the seeds, a row per entry and evaluation: ``COLUMNS``.
 
-    Seeds are evaluated at the same steps unless a trainer stops by itself; a trial that finished keeps its
-    last value from then on. One that failed ranks behind all others from its last observation on, so the
-    median never rests on the survivors alone; it is infinite where it falls on a failure. ``seconds`` is the
-    median training time at which that evaluation was made.
+    The k-th evaluations of the seeds stand together: a trainer that stops by itself is evaluated at steps of
+    its own in every seed, and a value invented between two evaluations would be no observation. ``step`` and
+    ``seconds`` are the medians at which they were made. A trial that finished keeps its last value from then
+    on. One that failed ranks behind all others from its last observation on, so the median never rests on
+    the survivors alone; it is infinite where it falls on a failure.
 
     Args:
         frames: The run.
@@ -51,20 +53,27 @@ def failed_ends(frames: Frames, dataset: str, name: str) -> pd.DataFrame:
 
 
 def _entry_rows(curve: pd.DataFrame, trials: pd.DataFrame, worst: float) -> list[dict[str, Any]]:
+    # A trainer that ends on an evaluated step may be observed there twice; the later reading stands.
+    once = curve.drop_duplicates(["key", "step"], keep="last")
+    evaluation = once.groupby("key").cumcount()
     keys = list(trials["key"])
-    values = _per_seed(curve, "value").reindex(columns=keys)
-    seconds = _per_seed(curve, "seconds").reindex(columns=keys)
-    for key, status in zip(keys, trials["status"], strict=True):
-        if status in FINISHED:
-            values[key], seconds[key] = values[key].ffill(), seconds[key].ffill()
+    finished = dict(zip(keys, trials["status"].isin(FINISHED), strict=True))
+    columns = {name: _per_seed(once, evaluation, name, finished) for name in ("step", "seconds", "value")}
     rows = []
-    for step in values.index:
-        interval = median_interval(values.loc[step].fillna(worst).tolist())
-        row = {"step": step, "seconds": seconds.loc[step].median()}
+    for place in columns["value"].index:
+        interval = median_interval(columns["value"].loc[place].fillna(worst).tolist())
+        row = {name: columns[name].loc[place].median() for name in ("step", "seconds")}
         rows.append(row | {"median": interval.median, "low": interval.low, "high": interval.high})
     return rows
 
 
-def _per_seed(curve: pd.DataFrame, column: str) -> pd.DataFrame:
-    # A trainer that ends on an evaluated step may be observed there twice; the later reading stands.
-    return curve.pivot_table(index="step", columns="key", values=column, aggfunc="last", dropna=False)
+def _per_seed(
+    curve: pd.DataFrame, evaluation: pd.Series[int], name: str, finished: Mapping[str, bool]
+) -> pd.DataFrame:
+    """Return one column of a curve, (evaluations, trials); those of finished trials are carried forward."""
+    indexed = curve.assign(evaluation=evaluation).set_index(["evaluation", "key"])[name]
+    table = indexed.unstack("key").reindex(columns=list(finished)).sort_index()
+    for key, done in finished.items():
+        if done:
+            table[key] = table[key].ffill()
+    return table

@@ -83,7 +83,8 @@ def _curves(frames: Frames, what: str) -> Picture | None:
 
 
 _BAND_CAPTION = (
-    "Lines are medians over seeds, bands their order-statistic intervals (fewer than six seeds: all seeds). "
+    "Lines join the medians over seeds of each evaluation; bands are their order-statistic intervals (fewer "
+    "than six seeds: all seeds). "
     "A failed trial ranks behind all others from its last observation on, where a cross marks it; a band "
     "lacks the side that falls on a failure, a line ends where its median does. "
     "Training seconds exclude evaluation and warm-up."
@@ -104,7 +105,7 @@ def _draw_band(
     for label, group in band.groupby("label", sort=False):
         # An end that falls on a failure is infinite: filled, it would drown every other curve.
         low, high = (group[end].where(np.isfinite(group[end]), group["median"]) for end in ("low", "high"))
-        axes.fill_between(group[x], low, high, color=styles[str(label)].colour, alpha=0.13, linewidth=0)
+        axes.fill_between(group[x], low, high, color=styles[str(label)].colour, alpha=0.09, linewidth=0)
     finite = band[np.isfinite(band["median"].astype("float64"))]
     if not finite.empty:
         _draw_lines(axes, finite, x, styles)

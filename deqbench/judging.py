@@ -143,7 +143,7 @@ class Judge:
             self.best = self.best._replace(z=point, residual=check.value)
             self.improved = calls
             return self.width
-        if self.active is None and high <= self.stop.tolerance and _all_finite(check.size):
+        if self.active is None and high <= self.stop.tolerance and bool(torch.isfinite(check.size).all()):
             status = torch.full_like(self.best.status, SolveStatus.CONVERGED)
             self.best = _Rows(point, check.value, status, torch.full_like(self.best.calls, calls))
             return 0
@@ -246,7 +246,3 @@ class Judge:
             return grown
         whole = flat_rows(torch.isfinite(z) & torch.isfinite(fz)).all(1)
         return grown | (~finite & whole)
-
-
-def _all_finite(x: Tensor) -> bool:
-    return bool(torch.isfinite(x).all())

@@ -31,9 +31,7 @@ def inline_svg(picture: Picture, folder: Path) -> Markup:
     text = re.sub(r"<style.*?</style>", "", text, flags=re.DOTALL)
     text = re.sub(r'(\bid="|url\(#|href="#)', rf"\g<1>{picture.name}-", text)
     text = text.replace("font-family: 'DejaVu Sans'", "font-family: inherit")
-    # A hundredth of a point is invisible; matplotlib's six decimals and line breaks double the page.
-    text = re.sub(r"(\.\d\d)\d+", r"\1", text)
-    text = re.sub(r"\s*\n\s*", " ", text)
+    text = re.sub(r"<[^>]*>", _rounded, text)
     for colour, ours in _COLOURS.items():
         text = text.replace(colour, ours)
     name = f'aria-labelledby="{picture.name}-title {picture.name}-desc"'
@@ -45,6 +43,12 @@ def inline_svg(picture: Picture, folder: Path) -> Markup:
     text = re.sub(r'<svg([^>]*?) width="[^"]*" height="[^"]*"([^>]*)>', rf"{head}\1\2>{said}", text, count=1)
     # Trusted: matplotlib escaped every text it drew, and the two of ours are escaped above.
     return Markup(text)  # noqa: S704 - see the line above
+
+
+def _rounded(tag: re.Match[str]) -> str:
+    # A hundredth of a point is invisible; matplotlib's six decimals and line breaks double the page. Only
+    # inside tags: between them stand tick labels, and 0.002 must not become 0.00.
+    return re.sub(r"\s*\n\s*", " ", re.sub(r"(\.\d\d)\d+", r"\1", tag.group()))
 
 
 def _width(text: str) -> str:

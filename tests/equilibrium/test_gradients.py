@@ -53,7 +53,9 @@ def test_affine_gradients_equal_autograd_through_the_solve(solver, gradient):
     with bound(solver=solver, gradient=gradient, stop=TIGHT):
         found = torch.autograd.grad((delm(free, phi) ** 3).sum(), (free, phi))
     exact = torch.autograd.grad((exact_delm(free, phi) ** 3).sum(), (free, phi))
-    assert all(relative(a, b) <= 1e-10 for a, b in zip(found, exact, strict=True))
+    # Unrolling differentiates the steps that were made: its derivative lags behind the value's accuracy.
+    limit = 1e-7 if isinstance(gradient, UnrolledGradient) else 1e-10
+    assert all(relative(a, b) <= limit for a, b in zip(found, exact, strict=True))
 
 
 @pytest.mark.parametrize("solver", ITERATIVE, ids=repr)

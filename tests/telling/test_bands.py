@@ -49,8 +49,18 @@ def test_a_trainer_that_stops_by_itself_keeps_its_last_value(fake, tmp_path):
     frames = tables.load(fake.write_run(tmp_path, [long, fake.record(tuple(short), seed=1)]))
     last = bands(frames, "digits", "test_accuracy").iloc[-1]
     finals = frames.trials["test_accuracy"]
-    assert last["step"] == 13
+    assert last["step"] == 12  # the median of 11 and 13
     assert (last["low"], last["high"]) == (finals.min(), finals.max())
+
+
+def test_seeds_that_are_evaluated_at_different_steps_are_not_filled_in_between(fake, tmp_path):
+    early, late = list(fake.ENTRIES[11]), list(fake.ENTRIES[11])
+    early[7], late[7] = 60, 96  # evaluated every 5 and every 8 steps
+    records = [fake.record(tuple(entry), seed=seed) for seed, entry in enumerate((early, late))]
+    band = bands(tables.load(fake.write_run(tmp_path, records)), "digits", "train_loss")
+    firsts = [next(p.value for p in one.curves if p.step and p.name == "train_loss") for one in records]
+    assert band.loc[1, "step"] == (5 + 8) / 2
+    assert band.loc[1, "median"] == pytest.approx(sum(firsts) / 2)
 
 
 def test_failed_trials_end_at_their_last_finite_observation(frames):

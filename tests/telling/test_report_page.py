@@ -4,9 +4,12 @@ import re
 from html.parser import HTMLParser
 
 import pytest
+from matplotlib.figure import Figure
 
 from deqbench import report, tables
+from deqbench.figures import Picture
 from deqbench.report.content import content_of
+from deqbench.report.inline import inline_svg
 
 VOID = {"meta", "br", "img", "link", "input", "hr"}
 
@@ -78,6 +81,23 @@ def test_figures_take_the_pages_colours(text):
     assert "var(--c0)" in svg
     assert "currentColor" in svg
     assert "#0173b2" not in svg
+
+
+def test_every_word_of_a_figure_stands_in_the_page_unchanged(reported, text):
+    words = re.findall(r"<text[^>]*>([^<]*)</text>", (reported / "figures" / "loss.svg").read_text())
+    assert "0.05" in words
+    assert len(words) > 30
+    assert all(f">{word}</text>" in text for word in words)
+
+
+def test_tick_labels_keep_their_decimals_while_coordinates_are_rounded(frames, tmp_path):
+    figure = Figure()
+    figure.text(0.123456, 0.5, "0.00271")
+    picture = Picture("fine", "Fine", "Fine print.", figure)
+    picture.save(tmp_path)
+    drawn = inline_svg(picture, tmp_path)
+    assert ">0.00271</text>" in drawn
+    assert not re.search(r'[ "]\d+\.\d{3,}', re.sub(r">[^<]*<", "><", drawn))
 
 
 def test_text_of_a_trial_is_escaped(text):
