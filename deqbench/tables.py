@@ -27,6 +27,8 @@ PENDING = "pending"
 
 CURVE_COLUMNS = ("key", "dataset", "entry", "label", "seed", "step", "epoch", "seconds", "name", "value")
 SCORES = ("test_accuracy", "test_r2", "test_loss")
+SCORE_COLUMNS = ("score", "score_low", "score_high")
+"""In every summary, nan where no probe measured the metric."""
 COSTS = ("train_seconds", "steps", "map_calls", "vjps", "hessian_products", "peak_bytes")
 """Costs of the summary; ``map_calls`` and ``vjps`` add up forward and backward solves."""
 
@@ -102,7 +104,9 @@ def summary(frames: Frames) -> pd.DataFrame:
         _summary_row(str(dataset), str(entry), group, primary_metric(frames, str(dataset)))
         for (dataset, entry), group in cast("Iterator[tuple[tuple[str, str], pd.DataFrame]]", groups)
     ]
-    return pd.DataFrame(rows).dropna(axis="columns", how="all")
+    table = pd.DataFrame(rows)
+    measured = [name for name in table if name in SCORE_COLUMNS or not table[name].isna().all()]
+    return table[measured].reindex(columns=list(dict.fromkeys([*measured, *SCORE_COLUMNS])))
 
 
 def failure_counts(statuses: Sequence[str]) -> dict[str, int]:

@@ -24,7 +24,9 @@ def sentence(table: pd.DataFrame, metric: str, dataset: str) -> str:
         metric: Its primary metric.
         dataset: Its name.
     """
-    if "score" not in table or not np.isfinite(table["score"].iloc[0]):
+    if "score" not in table or table["score"].isna().all():
+        return f"{dataset}: no probe measured {metric}, so nothing ranks the entries."
+    if not np.isfinite(table["score"].iloc[0]):
         return f"{dataset}: no entry has a median, for at least half of each one's trials failed."
     best = table.iloc[0]
     title = metric_title(metric).removesuffix(" (%)")

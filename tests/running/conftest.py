@@ -23,6 +23,9 @@ SETTINGS = {
 }
 
 
+METRICS = {"test_accuracy": 0.75}
+
+
 @pytest.fixture
 def make_trial() -> Callable[..., Trial]:
     def make(
@@ -88,7 +91,7 @@ class FakePool:
             if words in job.name:
                 return answer(self, job)
         trial = Trial.from_json(job.payload["trial"])
-        return Outcome(job, result=Record(trial, Status.OK).to_json(), wall_seconds=0.5)
+        return Outcome(job, result=Record(trial, Status.OK, metrics=METRICS).to_json(), wall_seconds=0.5)
 
 
 @pytest.fixture
