@@ -32,8 +32,8 @@ import torch
 from sklearn.datasets import load_digits
 
 from deqbench.interfaces import HessianProduct, Trainer
-from deqbench.losses import Loss, LossName
-from deqbench.objective import Objective
+from deqbench.learning.losses import Loss, LossName
+from deqbench.learning.objective import Objective
 from deqbench.plugin import Split
 from deqbench_plugins.models.linear import Linear
 from deqbench_plugins.trainers.lbfgs import Lbfgs

@@ -18,16 +18,22 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from deqbench.api import run as run
-    from deqbench.results import Results as Results
-    from deqbench.solving import Stop as Stop
+    from deqbench.equilibria.binding import bound as bound
+    from deqbench.equilibria.binding import equilibrium as equilibrium
+    from deqbench.equilibria.judging import Stop as Stop
+    from deqbench.equilibria.ledger import Ledger as Ledger
+    from deqbench.telling.results import Results as Results
 
 _HOMES = {
-    "Results": "deqbench.results",
-    "Stop": "deqbench.solving",
+    "Ledger": "deqbench.equilibria.ledger",
+    "Results": "deqbench.telling.results",
+    "Stop": "deqbench.equilibria.judging",
+    "bound": "deqbench.equilibria.binding",
+    "equilibrium": "deqbench.equilibria.binding",
     "run": "deqbench.api",
 }
 
-__all__ = ["Results", "Stop", "__version__", "run"]
+__all__ = ["Ledger", "Results", "Stop", "__version__", "bound", "equilibrium", "run"]
 
 
 def __getattr__(name: str) -> Any:

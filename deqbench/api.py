@@ -8,12 +8,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from deqbench.progress import choose_listener
-from deqbench.registry import Registry, sources_from
-from deqbench.results import Results
-from deqbench.runner import run_suite
-from deqbench.runs import RunOptions
-from deqbench.suite import Suite, read_suite
+from deqbench.discovery.registry import Registry, sources_from
+from deqbench.keeping.runs import RunOptions
+from deqbench.running.progress import choose_listener
+from deqbench.running.runner import run_suite
+from deqbench.suites.suite import Suite, read_suite
+from deqbench.telling.results import Results
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -65,7 +65,7 @@ def run(  # noqa: PLR0913  the options of ``deqbench run``, each by name
     if result.interrupted:
         raise KeyboardInterrupt
     if report:
-        from deqbench.report import write  # noqa: PLC0415  matplotlib, only where it is wanted
+        from deqbench.telling.report import write  # noqa: PLC0415  matplotlib, only where it is wanted
 
         write(result.folder)
     return Results.open(result.folder)

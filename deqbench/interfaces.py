@@ -17,9 +17,9 @@ from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Protocol, runtime_c
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
-    from deqbench.equilibrium import Ledger, Problem
-    from deqbench.objective import Objective
-    from deqbench.solving import Map, Stop
+    from deqbench.equilibria.binding import Ledger, Problem
+    from deqbench.equilibria.solving import Map, Stop
+    from deqbench.learning.objective import Objective
 
 
 class Task(StrEnum):

@@ -3,8 +3,8 @@
 import pytest
 
 from deqbench.checks import Outcome, check_component
+from deqbench.discovery.registry import Registry
 from deqbench.plugin import KINDS
-from deqbench.registry import Registry
 
 REGISTRY = Registry.load()
 BUILT_IN = [

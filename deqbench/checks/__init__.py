@@ -15,9 +15,9 @@ from enum import StrEnum
 from typing import Any
 
 from deqbench.checks.declaration import DECLARATION
-from deqbench.discovery import one_line
+from deqbench.discovery.loading import one_line
+from deqbench.discovery.registry import Registry
 from deqbench.errors import ConfigurationError, DeqbenchError, InapplicableError
-from deqbench.registry import Registry
 from deqbench.trials import Ref
 
 __all__ = ["CheckResult", "Outcome", "check_component"]

@@ -6,7 +6,7 @@ import dataclasses
 import inspect
 from typing import TYPE_CHECKING, Any
 
-from deqbench.parameters import parameters_of
+from deqbench.discovery.parameters import parameters_of
 from deqbench.trials import Ref, canonical_json
 
 if TYPE_CHECKING:

@@ -7,8 +7,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from deqbench.equilibrium import Ledger, equilibrium
-from deqbench.solving import Stop
+from deqbench.equilibria.binding import Ledger, equilibrium
+from deqbench.equilibria.solving import Stop
 
 BATCH, SIZE = 4, 3
 

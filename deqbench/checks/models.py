@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from deqbench.equilibrium import Ledger, recording
+from deqbench.equilibria.binding import Ledger, recording
 
 INPUTS, OUTPUTS, BATCH = (6,), 3, 5
 

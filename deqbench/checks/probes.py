@@ -7,7 +7,7 @@ from typing import Any
 import torch
 
 from deqbench.checks.trainers import CLASSES, convex_objective
-from deqbench.equilibrium import Ledger
+from deqbench.equilibria.binding import Ledger
 from deqbench.interfaces import Observation, Split, Splits, Task
 
 

@@ -9,9 +9,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from deqbench.equilibria.maps import AffineMap, Map
+from deqbench.equilibria.solving import SolveStatus, Stop, drive
 from deqbench.interfaces import Solver
-from deqbench.maps import AffineMap, Map
-from deqbench.solving import SolveStatus, Stop, drive
 
 BATCH, SIZE, STEPS = 5, 4, 3
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from deqbench.suite import expand, read_suite
+from deqbench.suites.suite import expand, read_suite
 
 if TYPE_CHECKING:
     from deqbench.checks import Subject

@@ -9,8 +9,8 @@ import torch
 from torch import nn
 
 from deqbench.interfaces import Split
-from deqbench.losses import Loss
-from deqbench.objective import Objective
+from deqbench.learning.losses import Loss
+from deqbench.learning.objective import Objective
 
 CLASSES, FEATURES, SAMPLES, STEPS = 3, 4, 60, 40
 

@@ -17,7 +17,7 @@ from deqbench.trials import Ref
 
 if TYPE_CHECKING:
     from deqbench.checks import CheckResult
-    from deqbench.registry import Registry
+    from deqbench.discovery.registry import Registry
 
 
 @click.command()

@@ -15,7 +15,7 @@ _GIB = 1024**3
 @click.option("--json", "as_json", is_flag=True, help="Print JSON, as it is stored with a run.")
 def env(*, as_json: bool) -> None:
     """Show what machine and which versions a run would record."""
-    from deqbench.machine import facts  # noqa: PLC0415 -- --help needs none of it
+    from deqbench.measuring.machine import facts  # noqa: PLC0415 -- --help needs none of it
 
     found = facts()
     if as_json:
@@ -31,7 +31,7 @@ def rows_of(found: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     """Yield a row for each fact, name and value, in reading order.
 
     Args:
-        found: What :func:`deqbench.machine.facts` returns.
+        found: What :func:`deqbench.measuring.machine.facts` returns.
     """
     cpu, memory, threads = found["cpu"], found["memory"], found["threads"]
     yield "host", f"{found['host']}, {found['os']}"

@@ -15,7 +15,7 @@ from deqbench.cli.options import complete_kinds, kind_of, plugin_options
 from deqbench.plugin import KINDS
 
 if TYPE_CHECKING:
-    from deqbench.registry import Offer, Registry
+    from deqbench.discovery.registry import Offer, Registry
 
 UNLIMITED = 10_000
 """Columns of a pipe or a file: nothing is cut there."""
@@ -81,7 +81,7 @@ def _bold(text: str) -> str:
 
 
 def _clashes(registry: Registry, kinds: Sequence[str]) -> Iterator[str]:
-    from deqbench.offers import clash_sentence  # noqa: PLC0415  discovery; not for --help
+    from deqbench.discovery.offers import clash_sentence  # noqa: PLC0415  discovery; not for --help
 
     return (clash_sentence(group) for group in registry.clashes if group[0].kind in kinds)
 

@@ -12,7 +12,7 @@ from deqbench.errors import DeqbenchError, UnknownNameError, did_you_mean
 from deqbench.plugin import KINDS
 
 if TYPE_CHECKING:
-    from deqbench.registry import Registry
+    from deqbench.discovery.registry import Registry
 
 T = TypeVar("T")
 
@@ -47,7 +47,7 @@ def plugin_options(command: Callable[..., T]) -> Callable[..., T]:
 
 def load_registry(plugins: tuple[str, ...] = (), without: tuple[str, ...] = ()) -> Registry:
     """Return the registry that ``--plugin`` and ``--no-plugin`` ask for."""
-    from deqbench.registry import Registry, sources_from  # noqa: PLC0415  only once a command needs it
+    from deqbench.discovery.registry import Registry, sources_from  # noqa: PLC0415  only once a command needs it
 
     return Registry.load(sources_from(plugins, without))
 
@@ -88,6 +88,6 @@ def _registry_of(context: click.Context) -> Registry:
     try:
         return load_registry(tuple(given.get("plugins") or ()), tuple(given.get("without") or ()))
     except DeqbenchError:  # a wrong path must not print a message into the shell's line
-        from deqbench.registry import PluginSources, Registry  # noqa: PLC0415  as above
+        from deqbench.discovery.registry import PluginSources, Registry  # noqa: PLC0415  as above
 
         return Registry.load(PluginSources())

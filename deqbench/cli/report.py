@@ -21,10 +21,10 @@ def report(*, run: str, opened: bool, quiet: bool) -> None:
 
     Nothing is run. A run that is under way or was interrupted is told as far as it got.
     """
-    from deqbench import tables  # noqa: PLC0415  --help needs no pandas
-    from deqbench.explaining import find_run  # noqa: PLC0415  as above
-    from deqbench.report import write  # noqa: PLC0415  as above, nor matplotlib
-    from deqbench.report.terminal import summary_lines  # noqa: PLC0415  as above
+    from deqbench.running.explaining import find_run  # noqa: PLC0415  as above
+    from deqbench.telling import tables  # noqa: PLC0415  --help needs no pandas
+    from deqbench.telling.report import write  # noqa: PLC0415  as above, nor matplotlib
+    from deqbench.telling.report.terminal import summary_lines  # noqa: PLC0415  as above
 
     folder = find_run(run).folder
     page = write(folder)

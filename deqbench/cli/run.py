@@ -16,10 +16,10 @@ import click
 from deqbench.cli.options import complete_suites, plugin_options
 
 if TYPE_CHECKING:
-    from deqbench.progress import Listener
-    from deqbench.registry import PluginSources, Registry
-    from deqbench.runs import RunOptions, RunResult
-    from deqbench.suite import Suite
+    from deqbench.discovery.registry import PluginSources, Registry
+    from deqbench.keeping.runs import RunOptions, RunResult
+    from deqbench.running.progress import Listener
+    from deqbench.suites.suite import Suite
 
 WIDEST_TABLE = 100
 """Columns of the summary where there is no terminal to ask."""
@@ -62,10 +62,10 @@ def run(  # noqa: PLR0913  one argument an option
     Exit codes: 0 every trial is ok, 1 some are not, 2 a mistake in usage or configuration, 130 interrupted
     (the same command resumes).
     """
-    from deqbench.progress import JsonLines, choose_listener  # noqa: PLC0415  --help needs none of it
-    from deqbench.runner import run_suite  # noqa: PLC0415  as above
-    from deqbench.runs import RunOptions  # noqa: PLC0415  as above
-    from deqbench.suite import read_suite  # noqa: PLC0415  as above
+    from deqbench.keeping.runs import RunOptions  # noqa: PLC0415  as above
+    from deqbench.running.progress import JsonLines, choose_listener  # noqa: PLC0415  --help needs none of it
+    from deqbench.running.runner import run_suite  # noqa: PLC0415  as above
+    from deqbench.suites.suite import read_suite  # noqa: PLC0415  as above
 
     read = read_suite(suite, registry, overrides)
     command = _command(suite, registry.sources, overrides, out=out, jobs=jobs, device=device, only=only)
@@ -80,7 +80,7 @@ def run(  # noqa: PLR0913  one argument an option
 
 
 def _print_trials(suite: Suite, registry: Registry, options: RunOptions, *, as_json: bool) -> int:
-    from deqbench.runner import planned_trials  # noqa: PLC0415  torch, by way of the components
+    from deqbench.running.runner import planned_trials  # noqa: PLC0415  torch, by way of the components
 
     trials = planned_trials(suite, registry, options)
     if as_json:
@@ -95,18 +95,18 @@ def _print_trials(suite: Suite, registry: Registry, options: RunOptions, *, as_j
 
 def _answer(result: RunResult, listener: Listener, *, report: bool) -> None:
     """End with the table over all entries, failures counted, and where the report lies."""
-    from deqbench.progress import JsonLines  # noqa: PLC0415  --help does without
+    from deqbench.running.progress import JsonLines  # noqa: PLC0415  --help does without
 
     page = None
     if report and not result.interrupted:
-        from deqbench.report import write  # noqa: PLC0415  pandas and matplotlib, once trials have ended
+        from deqbench.telling.report import write  # noqa: PLC0415  pandas and matplotlib, once trials have ended
 
         page = write(result.folder)
     if isinstance(listener, JsonLines):
         listener.emit("report", path=None if page is None else str(page), exit_code=result.exit_code)
         return
-    from deqbench.report.terminal import summary_lines  # noqa: PLC0415  as above
-    from deqbench.tables import load  # noqa: PLC0415  as above
+    from deqbench.telling.report.terminal import summary_lines  # noqa: PLC0415  as above
+    from deqbench.telling.tables import load  # noqa: PLC0415  as above
 
     width = shutil.get_terminal_size((WIDEST_TABLE, 24)).columns if sys.stdout.isatty() else WIDEST_TABLE
     for line in summary_lines(load(result.folder), width):

@@ -15,8 +15,8 @@ from deqbench.errors import ConfigurationError, UnknownNameError, did_you_mean
 from deqbench.plugin import KINDS
 
 if TYPE_CHECKING:
-    from deqbench.parameters import Parameter
-    from deqbench.registry import Offer, Registry
+    from deqbench.discovery.parameters import Parameter
+    from deqbench.discovery.registry import Offer, Registry
 
 
 @click.command()
@@ -61,7 +61,7 @@ def locate(registry: Registry, component: str) -> tuple[str, str]:
 
 
 def _parameters(target: Any) -> tuple[Parameter, ...]:
-    from deqbench.parameters import parameters_of  # noqa: PLC0415  pydantic; not for --help
+    from deqbench.discovery.parameters import parameters_of  # noqa: PLC0415  pydantic; not for --help
 
     return parameters_of(target)
 

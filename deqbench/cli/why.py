@@ -10,7 +10,7 @@ import click
 from deqbench.cli.options import plugin_options
 
 if TYPE_CHECKING:
-    from deqbench.registry import Registry
+    from deqbench.discovery.registry import Registry
 
 
 @click.command()
@@ -28,7 +28,7 @@ def why(registry: Registry, *, trial: str, folder: str | None, as_json: bool) ->
 
     TRIAL is the beginning of a key (first column of trials.csv), or words that only one trial's label has.
     """
-    from deqbench.explaining import explain, find_run  # noqa: PLC0415  --help needs none of it
+    from deqbench.running.explaining import explain, find_run  # noqa: PLC0415  --help needs none of it
 
     told = explain(find_run(folder), trial, registry)
     if as_json:

@@ -12,9 +12,9 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any, cast
 
+from deqbench.discovery.registry import PluginSources, Registry
 from deqbench.experiments.course import Course, Ending, ending_of
 from deqbench.records import Record
-from deqbench.registry import PluginSources, Registry
 from deqbench.trials import Ref, Trial
 
 __all__ = ["EXPERIMENTS", "Course", "Ending", "fingerprint_job", "run_job", "run_trial"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, fields
 
-from deqbench.equilibrium import Ledger, Totals
+from deqbench.equilibria.binding import Ledger, Totals
 
 
 @dataclass

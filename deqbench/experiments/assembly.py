@@ -8,20 +8,20 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from deqbench.equilibrium import Ledger, bound
+from deqbench.equilibria.binding import Ledger, bound
+from deqbench.equilibria.solving import Stop
 from deqbench.experiments.fingerprint import load_splits
-from deqbench.losses import Loss
-from deqbench.objective import Objective
-from deqbench.seeding import seed_everything, stream_seed
-from deqbench.solving import Stop
+from deqbench.learning.losses import Loss
+from deqbench.learning.objective import Objective
+from deqbench.measuring.seeding import seed_everything, stream_seed
 from deqbench.trials import Ref
 
 if TYPE_CHECKING:
     from torch import nn
 
+    from deqbench.discovery.registry import Registry
     from deqbench.experiments.arithmetic import Arithmetic
     from deqbench.interfaces import Model, Probe, Splits, Trainer
-    from deqbench.registry import Registry
     from deqbench.trials import Trial
 
 

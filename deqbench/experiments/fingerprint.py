@@ -10,7 +10,7 @@ import torch
 
 from deqbench.errors import PluginError
 from deqbench.interfaces import Dataset, Split, Splits, Task
-from deqbench.seeding import seed_everything, stream_seed
+from deqbench.measuring.seeding import seed_everything, stream_seed
 
 if TYPE_CHECKING:
     from torch import Tensor

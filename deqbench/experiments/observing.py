@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from deqbench.equilibrium import Ledger, recording
+from deqbench.equilibria.binding import Ledger, recording
 from deqbench.interfaces import Observation
-from deqbench.seeding import preserved_generators, seed_everything, stream_seed
+from deqbench.measuring.seeding import preserved_generators, seed_everything, stream_seed
 
 if TYPE_CHECKING:
     from torch import Tensor, nn

@@ -14,8 +14,7 @@ from dataclasses import dataclass
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
-from deqbench.clock import Stopwatch
-from deqbench.equilibrium import Ledger, recording
+from deqbench.equilibria.binding import Ledger, recording
 from deqbench.errors import NonFiniteError
 from deqbench.experiments.accounts import Account
 from deqbench.experiments.arithmetic import Arithmetic
@@ -23,17 +22,18 @@ from deqbench.experiments.assembly import Assembly, assemble, binding, component
 from deqbench.experiments.course import Course, Ending
 from deqbench.experiments.observing import Sight, observe
 from deqbench.experiments.schedule import Budget, Deadline, Schedule
-from deqbench.machine import device_name
-from deqbench.memory import PeakMemory
+from deqbench.measuring.clock import Stopwatch
+from deqbench.measuring.machine import device_name
+from deqbench.measuring.memory import PeakMemory
+from deqbench.measuring.seeding import preserved_generators, seed_everything, stream_seed
 from deqbench.records import Status
-from deqbench.seeding import preserved_generators, seed_everything, stream_seed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from torch import Tensor
 
-    from deqbench.registry import Registry
+    from deqbench.discovery.registry import Registry
     from deqbench.trials import Trial
 
 UNCONVERGED_SHARE = 0.01

@@ -35,7 +35,7 @@ PRELOAD: tuple[str, ...] = (
     "sklearn.model_selection",
     "psutil",
     "pydantic",
-    "deqbench.parameters",
+    "deqbench.discovery.parameters",
     "deqbench.experiments.training",
     "deqbench.experiments.fingerprint",
 )

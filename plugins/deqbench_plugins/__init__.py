@@ -1,1 +1,1 @@
-"""The competitors that ship with deqbench, as ordinary plugins: one room a kind, found through entry points."""
+"""The competitors that ship with deqbench: ordinary plugins, one room a kind, found by entry points."""

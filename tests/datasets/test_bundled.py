@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 import torch
 
+from deqbench.discovery.registry import Registry
 from deqbench.interfaces import Task
-from deqbench.registry import Registry
 from deqbench.trials import Ref
 from deqbench_plugins.datasets.bundled import BreastCancer, Diabetes, Digits, Wine
 from deqbench_plugins.datasets.tabular import tabular

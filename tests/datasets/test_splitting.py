@@ -8,7 +8,7 @@ import torch
 
 from deqbench.errors import ConfigurationError
 from deqbench.interfaces import Task
-from deqbench.seeding import stream_seed
+from deqbench.measuring.seeding import stream_seed
 from deqbench_plugins.datasets.splitting import Cut, draw_rows, split_table, standardized
 
 CUT = Cut(test=0.2, validation=0.15, standardize=True, seed=3)

@@ -5,9 +5,9 @@ import warnings
 import pytest
 import torch
 
-from deqbench import problems
-from deqbench.equilibrium import EquilibriumWarning, Ledger, bound, equilibrium, recording
-from deqbench.solving import Stop
+from deqbench.equilibria import problems
+from deqbench.equilibria.binding import EquilibriumWarning, Ledger, bound, equilibrium, recording
+from deqbench.equilibria.solving import Stop
 from deqbench_plugins.gradients.implicit import Implicit
 from deqbench_plugins.solvers.picard import Picard
 

@@ -8,9 +8,9 @@ import pytest
 import torch
 from torch.autograd import gradcheck, gradgradcheck
 
-from deqbench.equilibrium import AffineMap, Ledger, bound, equilibrium
+from deqbench.equilibria.binding import AffineMap, Ledger, bound, equilibrium
+from deqbench.equilibria.solving import Stop
 from deqbench.errors import ConfigurationError, InapplicableError
-from deqbench.solving import Stop
 from deqbench_plugins.gradients.implicit import Implicit
 from deqbench_plugins.gradients.one_step import OneStep
 from deqbench_plugins.gradients.unrolled import UnrolledGradient

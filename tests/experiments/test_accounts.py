@@ -5,7 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 
-from deqbench.equilibrium import Ledger, Totals
+from deqbench.equilibria.binding import Ledger, Totals
 from deqbench.experiments.accounts import Account, added
 
 

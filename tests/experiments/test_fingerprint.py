@@ -8,11 +8,11 @@ import pytest
 import torch
 from trial_bench import ODD_PLUGINS
 
+from deqbench.discovery.registry import Registry
+from deqbench.discovery.sources import PluginSources
 from deqbench.errors import PluginError
 from deqbench.experiments import fingerprint_job
 from deqbench.experiments.fingerprint import fingerprint, load_splits
-from deqbench.plugin_sources import PluginSources
-from deqbench.registry import Registry
 from deqbench.trials import Ref
 
 BUILT_IN = PluginSources().to_json()

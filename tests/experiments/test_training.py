@@ -9,11 +9,11 @@ import pytest
 import torch
 from trial_bench import ODD_PLUGINS, SETTINGS, make_trial
 
+from deqbench.discovery.registry import Registry
+from deqbench.discovery.sources import PluginSources
 from deqbench.experiments import run_job, run_trial
-from deqbench.plugin_sources import PluginSources
 from deqbench.records import Record, Status
-from deqbench.registry import Registry
-from deqbench.suite import expand, read_suite
+from deqbench.suites.suite import expand, read_suite
 
 IMPLICIT = ("deq-linear", "deq-mlp")
 

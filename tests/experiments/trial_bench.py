@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from deqbench.plugin_sources import PluginSources
-from deqbench.registry import Registry
+from deqbench.discovery.registry import Registry
+from deqbench.discovery.sources import PluginSources
 from deqbench.trials import Limits, Ref, Trial
 
 ODD_PLUGINS = PluginSources(paths=(str(Path(__file__).parent / "odd_plugins.py"),))

@@ -7,8 +7,8 @@ import time
 import pytest
 import torch
 
-from deqbench import clock
-from deqbench.clock import Stopwatch
+from deqbench.measuring import clock
+from deqbench.measuring.clock import Stopwatch
 
 
 class Hands:

@@ -14,10 +14,10 @@ import pytest
 import torch
 from click.testing import CliRunner
 
-from deqbench import machine
-from deqbench.checkout import checkout_facts
 from deqbench.cli.env import env, rows_of
 from deqbench.errors import ConfigurationError
+from deqbench.measuring import machine
+from deqbench.measuring.checkout import checkout_facts
 
 
 @pytest.fixture(scope="module")
@@ -91,7 +91,7 @@ def test_a_cuda_device_that_is_not_there_is_refused(monkeypatch, devices, given)
 
 def test_the_cpu_is_resolved_without_importing_torch():
     code = (
-        "import sys; from deqbench.machine import resolve_device; resolve_device('cpu');"
+        "import sys; from deqbench.measuring.machine import resolve_device; resolve_device('cpu');"
         "print('torch' in sys.modules)"
     )
     said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from deqbench import memory
-from deqbench.memory import PeakMemory
+from deqbench.measuring import memory
+from deqbench.measuring.memory import PeakMemory
 
 MIB = 1024**2
 

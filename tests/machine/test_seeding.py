@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import torch
 
-from deqbench.seeding import preserved_generators, seed_everything, stream_seed
+from deqbench.measuring.seeding import preserved_generators, seed_everything, stream_seed
 
 
 def draw():
@@ -36,14 +36,14 @@ def test_streams_seeds_and_names_all_tell_seeds_apart():
 
 
 def test_a_seed_is_the_same_in_another_process():
-    code = "from deqbench.seeding import stream_seed; print(stream_seed(3, 'init'))"
+    code = "from deqbench.measuring.seeding import stream_seed; print(stream_seed(3, 'init'))"
     said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert int(said.stdout) == stream_seed(3, "init")
 
 
 def test_deriving_a_seed_imports_neither_numpy_nor_torch():
     code = (
-        "import sys; from deqbench.seeding import stream_seed; stream_seed(0, 'data');"
+        "import sys; from deqbench.measuring.seeding import stream_seed; stream_seed(0, 'data');"
         "print({'numpy', 'torch'} & set(sys.modules))"
     )
     said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

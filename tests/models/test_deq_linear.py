@@ -3,8 +3,8 @@
 import pytest
 import torch
 
-from deqbench.equilibrium import bound
-from deqbench.solving import Map, Stop, drive
+from deqbench.equilibria.binding import bound
+from deqbench.equilibria.solving import Map, Stop, drive
 from deqbench_plugins.gradients.implicit import Implicit
 from deqbench_plugins.models.deq_linear import DeqLinear
 from deqbench_plugins.solvers.anderson import Anderson

@@ -4,8 +4,8 @@ import pytest
 import torch
 from torch.autograd import gradcheck
 
-from deqbench.equilibrium import bound
-from deqbench.solving import Stop
+from deqbench.equilibria.binding import bound
+from deqbench.equilibria.solving import Stop
 from deqbench_plugins.gradients.implicit import Implicit
 from deqbench_plugins.models.contractive import ContractiveCell
 from deqbench_plugins.models.deq_mlp import DeqMlp

@@ -9,7 +9,7 @@ from sklearn.metrics import log_loss
 
 from deqbench.errors import InapplicableError
 from deqbench.interfaces import Task
-from deqbench.losses import Loss
+from deqbench.learning.losses import Loss
 
 
 @pytest.fixture

@@ -8,12 +8,12 @@ import pytest
 import torch
 from torch import nn
 
-from deqbench.equilibrium import bound
+from deqbench.equilibria.binding import bound
+from deqbench.equilibria.solving import Stop
 from deqbench.errors import InapplicableError
 from deqbench.interfaces import Split
-from deqbench.losses import Loss
-from deqbench.objective import Objective
-from deqbench.solving import Stop
+from deqbench.learning.losses import Loss
+from deqbench.learning.objective import Objective
 from deqbench_plugins.gradients.implicit import Implicit
 from deqbench_plugins.models.deq_mlp import DeqMlp
 from deqbench_plugins.models.linear import Linear

@@ -7,8 +7,8 @@ from types import SimpleNamespace
 import pytest
 import torch
 
-from deqbench.equilibrium import Ledger, Totals
-from deqbench.solving import Solution
+from deqbench.equilibria.binding import Ledger, Totals
+from deqbench.equilibria.solving import Solution
 from deqbench_plugins.probes.equilibria import Residual, SolverCalls
 
 SOLUTION = Solution(

@@ -9,9 +9,9 @@ import pytest
 import torch
 from sklearn import metrics
 
+from deqbench.equilibria.ledger import Ledger
 from deqbench.interfaces import Observation, Split, Splits, Task
-from deqbench.ledger import Ledger
-from deqbench.losses import Loss
+from deqbench.learning.losses import Loss
 from deqbench_plugins.probes.equilibria import Residual, SolverCalls
 from deqbench_plugins.probes.scores import R2, Accuracy, LossProbe
 from deqbench_plugins.probes.spectral_radius import SpectralRadius

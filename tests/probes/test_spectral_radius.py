@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from deqbench.maps import AffineMap, Map
+from deqbench.equilibria.maps import AffineMap, Map
 from deqbench_plugins.probes.spectral_radius import jacobians, spectral_radius
 
 WAYS = pytest.mark.parametrize("dense", [128, 4], ids=["written-down", "arnoldi"])

@@ -3,7 +3,7 @@ import textwrap
 
 import pytest
 
-from deqbench.registry import PluginSources, Registry
+from deqbench.discovery.registry import PluginSources, Registry
 
 SOLVER = '''
 from deqbench.plugin import Entry, hookimpl

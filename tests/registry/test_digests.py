@@ -1,6 +1,6 @@
 import pytest
 
-from deqbench.digests import source_digest, source_digests
+from deqbench.discovery.digests import source_digest, source_digests
 
 
 @pytest.fixture
@@ -121,6 +121,6 @@ def test_a_module_that_is_nowhere_is_an_error():
 
 
 def test_the_core_is_digested_without_other_distributions():
-    found = source_digests("deqbench.registry")
-    assert {"deqbench.registry", "deqbench.digests", "deqbench.trials"} <= set(found)
+    found = source_digests("deqbench.discovery.registry")
+    assert {"deqbench.discovery.registry", "deqbench.discovery.digests", "deqbench.trials"} <= set(found)
     assert all(name.partition(".")[0] == "deqbench" for name in found)

@@ -2,8 +2,8 @@ import os
 
 import pytest
 
+from deqbench.discovery.registry import PluginSources, Registry, sources_from
 from deqbench.errors import ConfigurationError, UnknownNameError
-from deqbench.registry import PluginSources, Registry, sources_from
 
 HEAD = "from deqbench.plugin import Entry, hookimpl\n"
 

@@ -9,8 +9,8 @@ from typing import Annotated, Any, ClassVar, Literal
 import pytest
 from pydantic import Field
 
+from deqbench.discovery.parameters import construct, parameters_of
 from deqbench.errors import ConfigurationError, PluginError
-from deqbench.parameters import construct, parameters_of
 
 
 class Colour(StrEnum):

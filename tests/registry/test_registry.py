@@ -2,8 +2,8 @@ import dataclasses
 
 import pytest
 
+from deqbench.discovery.registry import PluginSources, Registry
 from deqbench.errors import ConfigurationError, PluginError, UnknownNameError
-from deqbench.registry import PluginSources, Registry
 from deqbench.trials import Ref
 
 COMPONENTS = '''

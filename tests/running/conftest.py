@@ -7,8 +7,8 @@ from typing import Any, ClassVar
 
 import pytest
 
-from deqbench import runner
 from deqbench.records import CurvePoint, Record, Status
+from deqbench.running import runner
 from deqbench.trials import Limits, Ref, Trial
 from deqbench.workers import Outcome
 

@@ -4,9 +4,9 @@ from dataclasses import replace
 
 import pytest
 
-from deqbench.decisions import Action, Decider
+from deqbench.keeping.store import Store
 from deqbench.records import Status
-from deqbench.store import Store
+from deqbench.running.decisions import Action, Decider
 from deqbench.trials import Limits
 
 FILES = {"g1": {"trainers.gd": "2", "helper": "5"}}

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from deqbench.differences import changed_files, differences, differing
+from deqbench.running.differences import changed_files, differences, differing
 
 
 def test_only_leaves_that_differ_are_named():

@@ -14,8 +14,8 @@ import psutil
 import pytest
 
 from deqbench import cli
-from deqbench.store import Store
-from deqbench.tables import load
+from deqbench.keeping.store import Store
+from deqbench.telling.tables import load
 
 FAULTY = Path(__file__).with_name("faulty_solvers.py")
 

@@ -2,11 +2,11 @@ from __future__ import annotations
 
 import pytest
 
-from deqbench.planning import make_plan
+from deqbench.discovery.registry import Registry, sources_from
+from deqbench.keeping.store import Store
 from deqbench.records import Status
-from deqbench.registry import Registry, sources_from
-from deqbench.store import Store
-from deqbench.suite import expand, read_suite
+from deqbench.running.planning import make_plan
+from deqbench.suites.suite import expand, read_suite
 from deqbench.workers import Outcome
 
 SUITE = """

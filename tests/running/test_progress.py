@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from deqbench.decisions import Action, Decision
-from deqbench.planning import Plan, Planned
-from deqbench.progress import JsonLines, Lines, Quiet, choose_listener
+from deqbench.keeping.runs import RunResult
 from deqbench.records import Status
-from deqbench.runs import RunResult
+from deqbench.running.decisions import Action, Decision
+from deqbench.running.planning import Plan, Planned
+from deqbench.running.progress import JsonLines, Lines, Quiet, choose_listener
 
 
 class Terminal(io.StringIO):

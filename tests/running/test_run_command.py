@@ -5,8 +5,8 @@ import json
 import pytest
 
 from deqbench import cli
+from deqbench.keeping.store import Store
 from deqbench.records import Status
-from deqbench.store import Store
 from deqbench.workers import Outcome
 
 SUITE = """

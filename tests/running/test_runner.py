@@ -5,15 +5,15 @@ from pathlib import Path
 
 import pytest
 
-from deqbench import runner
+from deqbench.discovery.registry import Registry
 from deqbench.errors import ConfigurationError, StoreError
-from deqbench.progress import Quiet
+from deqbench.keeping.runs import RunOptions
+from deqbench.keeping.store import Store
 from deqbench.records import Status
-from deqbench.registry import Registry
-from deqbench.runner import in_blocks, record_of, refuse_full_disk, run_suite
-from deqbench.runs import RunOptions
-from deqbench.store import Store
-from deqbench.suite import read_suite
+from deqbench.running import runner
+from deqbench.running.progress import Quiet
+from deqbench.running.runner import in_blocks, record_of, refuse_full_disk, run_suite
+from deqbench.suites.suite import read_suite
 from deqbench.workers import Job, Outcome
 
 SUITE = """

@@ -9,10 +9,10 @@ from dataclasses import replace
 
 import pytest
 
-from deqbench import store as store_module
 from deqbench.errors import StoreError
+from deqbench.keeping import store as store_module
+from deqbench.keeping.store import Store, finite
 from deqbench.records import Status
-from deqbench.store import Store, finite
 from deqbench.trials import Limits
 
 
@@ -137,7 +137,7 @@ def test_a_lock_is_free_again_when_its_holder_is_done(tmp_path):
 
 def test_a_lock_whose_holder_was_killed_is_free(tmp_path):
     code = (
-        "import os, signal, sys; from deqbench.store import Store\n"
+        "import os, signal, sys; from deqbench.keeping.store import Store\n"
         "lock = Store(sys.argv[1]).lock(); lock.__enter__(); os.kill(os.getpid(), signal.SIGKILL)"
     )
     done = subprocess.run([sys.executable, "-c", code, str(tmp_path)], check=False)
@@ -147,5 +147,8 @@ def test_a_lock_whose_holder_was_killed_is_free(tmp_path):
 
 
 def test_the_store_imports_neither_torch_nor_pandas():
-    code = "import sys, deqbench.store; sys.exit(any(name in sys.modules for name in ('torch', 'pandas')))"
+    code = (
+        "import sys, deqbench.keeping.store;"
+        "sys.exit(any(name in sys.modules for name in ('torch', 'pandas')))"
+    )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -2,7 +2,7 @@
 
 import torch
 
-from deqbench.solving import AffineMap, Map
+from deqbench.equilibria.solving import AffineMap, Map
 
 
 def affine_softmax(batch, d, gamma, dtype=torch.float32):

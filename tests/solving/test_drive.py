@@ -7,9 +7,9 @@ import torch
 from equilibrium_families import affine_softmax, family, tanh_map
 from torch import Tensor
 
+from deqbench.equilibria.solving import AffineMap, Map, SolveStatus, Stop, drive
 from deqbench.errors import ConfigurationError
 from deqbench.interfaces import Iterate
-from deqbench.solving import AffineMap, Map, SolveStatus, Stop, drive
 from deqbench_plugins.solvers.anderson import Anderson
 from deqbench_plugins.solvers.broyden import Broyden
 from deqbench_plugins.solvers.picard import Picard

@@ -3,8 +3,8 @@
 import pytest
 import torch
 
+from deqbench.equilibria.maps import AffineMap, Map
 from deqbench.errors import ConfigurationError
-from deqbench.maps import AffineMap, Map
 
 
 def random(*shape, seed=0):

@@ -5,8 +5,8 @@ import pytest
 import torch
 from equilibrium_families import affine_softmax, family
 
+from deqbench.equilibria.solving import AffineMap, Map, SolveStatus, Stop, drive
 from deqbench.errors import InapplicableError
-from deqbench.solving import AffineMap, Map, SolveStatus, Stop, drive
 from deqbench_plugins.solvers.anderson import Anderson, mixing_weights
 from deqbench_plugins.solvers.broyden import Broyden
 from deqbench_plugins.solvers.direct import Direct

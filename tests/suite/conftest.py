@@ -7,9 +7,9 @@ from typing import Annotated, ClassVar
 import pytest
 from pydantic import Field
 
+from deqbench.discovery.registry import Offer, Origin, PluginSources, Registry
 from deqbench.interfaces import Solver
 from deqbench.plugin import Component, Entry
-from deqbench.registry import Offer, Origin, PluginSources, Registry
 
 
 @dataclass(frozen=True)

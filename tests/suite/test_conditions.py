@@ -1,7 +1,7 @@
 import pytest
 
-from deqbench.conditions import Cell, Where
 from deqbench.errors import ConfigurationError
+from deqbench.suites.conditions import Cell, Where
 from deqbench.trials import Ref
 
 CELL = Cell(

@@ -3,7 +3,7 @@ import itertools
 import pytest
 
 from deqbench.errors import ConfigurationError
-from deqbench.suite import Suite, expand, read_suite
+from deqbench.suites.suite import Suite, expand, read_suite
 from deqbench.trials import Limits, Ref, Trial
 
 IMPLICIT = 'model = "deq-linear"\nsolver = ["direct", "anderson"]\ngradient = ["implicit", "one-step"]\n'

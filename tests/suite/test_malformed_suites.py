@@ -2,7 +2,7 @@ import pytest
 from malformed import BASE, CASES, EXPLICIT
 
 from deqbench.errors import ConfigurationError, DeqbenchError, UnknownNameError
-from deqbench.suite import read_suite
+from deqbench.suites.suite import read_suite
 
 
 @pytest.mark.parametrize("name", CASES)

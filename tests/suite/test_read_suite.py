@@ -1,7 +1,7 @@
 import pytest
 
-from deqbench.suite import read_suite
-from deqbench.suite_schema import Experiment
+from deqbench.suites.schema import Experiment
+from deqbench.suites.suite import read_suite
 from deqbench.trials import Ref, canonical_json
 
 HEAD = '[budget]\nsteps = 1\n[defaults]\ndataset = "wine"\ntrainer = "gd"\n'

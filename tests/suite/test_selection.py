@@ -1,8 +1,8 @@
 import pytest
 
 from deqbench.errors import ConfigurationError
-from deqbench.selection import select
-from deqbench.suite import expand, read_suite
+from deqbench.suites.selection import select
+from deqbench.suites.suite import expand, read_suite
 
 GRID = """
 [[grid]]

@@ -1,7 +1,7 @@
 import pytest
 
-from deqbench.registry import Registry
-from deqbench.suite import expand, read_suite
+from deqbench.discovery.registry import Registry
+from deqbench.suites.suite import expand, read_suite
 
 IMPLICIT = {
     ("deq-linear", "direct", "implicit"),

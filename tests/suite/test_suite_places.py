@@ -1,6 +1,6 @@
 import pytest
 
-from deqbench.suite_places import line_numbers, line_of, shown_path
+from deqbench.suites.places import line_numbers, line_of, shown_path
 
 TEXT = '''# a comment
 title = "x"

@@ -8,8 +8,8 @@ import math
 import numpy as np
 import pytest
 
+from deqbench.keeping.store import Store
 from deqbench.records import CurvePoint, Record, Status
-from deqbench.store import Store
 from deqbench.trials import Ref, Trial
 
 # model, solver, gradient, trainer, final accuracy, decay rate a step, seconds a step, steps, parameters
@@ -182,7 +182,7 @@ def run_folder(tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def frames(run_folder):
-    from deqbench import tables
+    from deqbench.telling import tables
 
     return tables.load(run_folder)
 
@@ -190,7 +190,7 @@ def frames(run_folder):
 @pytest.fixture(scope="session")
 def reported(run_folder):
     """The run's folder with its report written."""
-    from deqbench import report
+    from deqbench.telling import report
 
     report.write(run_folder)
     return run_folder

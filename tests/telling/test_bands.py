@@ -4,8 +4,8 @@ import math
 
 import pytest
 
-from deqbench import tables
-from deqbench.bands import bands, failed_ends
+from deqbench.telling import tables
+from deqbench.telling.bands import bands, failed_ends
 
 
 @pytest.fixture(scope="module")

@@ -4,9 +4,9 @@ import xml.etree.ElementTree as ET
 
 import pytest
 
-from deqbench import tables
-from deqbench.figures import draw
-from deqbench.looks import looks
+from deqbench.telling import tables
+from deqbench.telling.figures import draw
+from deqbench.telling.looks import looks
 
 
 @pytest.fixture(scope="module")

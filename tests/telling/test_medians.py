@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from deqbench.statistics import coverage, failures_last, higher_is_better, median_interval
+from deqbench.telling.statistics import coverage, failures_last, higher_is_better, median_interval
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import dataclasses
 
-from deqbench.naming import entry_names, flat, short_labels
+from deqbench.telling.naming import entry_names, flat, short_labels
 
 
 def test_labels_drop_parameters_that_tell_nothing_apart():

@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from deqbench.report.numbers import count, interval, mebibytes, metric_title, number, score
+from deqbench.telling.report.numbers import count, interval, mebibytes, metric_title, number, score
 
 
 @pytest.mark.parametrize(

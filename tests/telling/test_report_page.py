@@ -6,10 +6,10 @@ from html.parser import HTMLParser
 import pytest
 from matplotlib.figure import Figure
 
-from deqbench import report, tables
-from deqbench.figures import Picture
-from deqbench.report.content import content_of
-from deqbench.report.inline import inline_svg
+from deqbench.telling import report, tables
+from deqbench.telling.figures import Picture
+from deqbench.telling.report.content import content_of
+from deqbench.telling.report.inline import inline_svg
 
 VOID = {"meta", "br", "img", "link", "input", "hr"}
 

@@ -8,7 +8,7 @@ from click.testing import CliRunner
 
 from deqbench.cli.report import report as report_command
 from deqbench.errors import StoreError
-from deqbench.results import Results
+from deqbench.telling.results import Results
 
 
 def test_results_hold_the_tables_of_a_run(run_folder):
@@ -36,10 +36,10 @@ def test_the_command_writes_the_report_and_prints_its_path(fake, tmp_path):
 
 
 def test_the_telling_wing_never_imports_torch():
-    code = "import sys, deqbench.report, deqbench.results; assert 'torch' not in sys.modules"
+    code = "import sys, deqbench.telling.report, deqbench.telling.results; assert 'torch' not in sys.modules"
     subprocess.run([sys.executable, "-c", code], check=True)
 
 
 def test_results_can_be_named_without_pandas():
-    code = "import sys, deqbench.results; assert 'pandas' not in sys.modules"
+    code = "import sys, deqbench.telling.results; assert 'pandas' not in sys.modules"
     subprocess.run([sys.executable, "-c", code], check=True)

@@ -5,9 +5,9 @@ import math
 import pandas as pd
 import pytest
 
-from deqbench import tables
 from deqbench.errors import StoreError
-from deqbench.store import Store
+from deqbench.keeping.store import Store
+from deqbench.telling import tables
 
 
 def line(frames, label):

@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from deqbench import tables
-from deqbench.report.terminal import _wrapped_label, summary_lines
+from deqbench.telling import tables
+from deqbench.telling.report.terminal import _wrapped_label, summary_lines
 
 
 @pytest.mark.parametrize("width", [100, 80, 60])

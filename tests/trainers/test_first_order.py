@@ -8,8 +8,8 @@ import pytest
 import torch
 
 from deqbench.interfaces import Split
-from deqbench.losses import Loss
-from deqbench.objective import Objective
+from deqbench.learning.losses import Loss
+from deqbench.learning.objective import Objective
 from deqbench_plugins.models.linear import Linear
 from deqbench_plugins.trainers.first_order import Adam, AdamW, GradientDescent, Sgd
 

@@ -8,8 +8,8 @@ from sklearn.datasets import load_wine
 from sklearn.preprocessing import StandardScaler
 
 from deqbench.interfaces import Split
-from deqbench.losses import Loss
-from deqbench.objective import Objective
+from deqbench.learning.losses import Loss
+from deqbench.learning.objective import Objective
 from deqbench_plugins.models.linear import Linear
 from deqbench_plugins.trainers.lbfgs import Lbfgs
 from deqbench_plugins.trainers.sklearn_reference import NewtonCholesky

@@ -13,8 +13,8 @@ from torch import nn
 
 from deqbench.errors import InapplicableError, NonFiniteError
 from deqbench.interfaces import Split
-from deqbench.losses import Loss
-from deqbench.objective import Objective
+from deqbench.learning.losses import Loss
+from deqbench.learning.objective import Objective
 from deqbench_plugins.models.linear import Linear
 from deqbench_plugins.models.mlp import Mlp
 from deqbench_plugins.trainers.sklearn_reference import NewtonCholesky

@@ -15,7 +15,7 @@ import torch
 
 from deqbench.errors import ConfigurationError
 from deqbench.interfaces import Split, Splits, Task
-from deqbench.seeding import stream_seed
+from deqbench.measuring.seeding import stream_seed
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -10,7 +10,7 @@ import numpy as np
 from pydantic import Field
 
 from deqbench.interfaces import Task
-from deqbench.seeding import stream_seed
+from deqbench.measuring.seeding import stream_seed
 from deqbench_plugins.datasets.splitting import Cut, split_table
 from deqbench_plugins.datasets.tabular import (
     Standardize,

@@ -15,8 +15,8 @@ from deqbench.plugin import Component
 from deqbench_plugins.gradients.hidden import Hidden, Replaced, refuse_unknown_leaves
 
 if TYPE_CHECKING:
-    from deqbench.equilibrium import AnySolver, Problem
-    from deqbench.solving import Stop
+    from deqbench.equilibria.binding import AnySolver, Problem
+    from deqbench.equilibria.solving import Stop
 
 
 @dataclass(frozen=True)
@@ -129,7 +129,7 @@ def _differentiable_pull(
 
 def _attached_adjoint(plan: _Plan, incoming: Tensor, z: Tensor, inputs: list[Tensor]) -> Tensor:
     """Return u = J^T u + incoming as an equilibrium that can itself be differentiated."""
-    from deqbench.equilibrium import unit_rows  # noqa: PLC0415 -- listing gradients costs no torch
+    from deqbench.equilibria.binding import unit_rows  # noqa: PLC0415 -- listing gradients costs no torch
 
     problem, affine = plan.problem, plan.problem.f.affine
     solver, stop = plan.adjoint_settings()

@@ -10,7 +10,7 @@ import torch
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from deqbench.equilibrium import Problem
+    from deqbench.equilibria.binding import Problem
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ import torch
 from pydantic import Field
 from torch import nn
 
-from deqbench.equilibrium import AffineMap, equilibrium
+from deqbench.equilibria.binding import AffineMap, equilibrium
 
 if TYPE_CHECKING:
     from torch import Tensor

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, ClassVar
 from pydantic import Field
 from torch import nn
 
-from deqbench.equilibrium import equilibrium
+from deqbench import equilibrium
 from deqbench_plugins.models.contractive import Activation, ContractiveCell
 
 if TYPE_CHECKING:

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from deqbench.equilibria.ledger import Totals
     from deqbench.interfaces import Observation
-    from deqbench.ledger import Totals
 
 
 @dataclass(frozen=True)

@@ -19,8 +19,8 @@ from scipy.sparse.linalg import ArpackNoConvergence, LinearOperator, eigs
 if TYPE_CHECKING:
     from torch import Tensor
 
+    from deqbench.equilibria.solving import Map
     from deqbench.interfaces import Observation
-    from deqbench.solving import Map
 
 _KRYLOV = 40
 """Arnoldi vectors; many, because the samples' Jacobians are alike and their eigenvalues cluster."""

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Annotated, NamedTuple
 import torch
 from pydantic import Field
 
-from deqbench.solving import flat_rows
+from deqbench.equilibria.solving import flat_rows
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from deqbench.solving import Map
+    from deqbench.equilibria.solving import Map
 
 
 class AndersonState(NamedTuple):

@@ -12,7 +12,7 @@ from deqbench.plugin import InapplicableError, Iterate
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from deqbench.solving import AffineMap, Map
+    from deqbench.equilibria.solving import AffineMap, Map
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from deqbench.plugin import Iterate
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from deqbench.solving import Map
+    from deqbench.equilibria.solving import Map
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from torch import Tensor
 
-    from deqbench.objective import Objective
+    from deqbench.learning.objective import Objective
 
 BatchSize = Annotated[
     Annotated[int, Field(ge=1)] | Literal["full"],

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from deqbench.interfaces import HessianProduct
-    from deqbench.objective import Objective
+    from deqbench.learning.objective import Objective
 
 Radius = Annotated[float, Field(gt=0, lt=1000, description="First radius, Euclidean; scipy's default is 1.")]
 Gtol = Annotated[float, Field(ge=0, description="Ends where the gradient's norm is below this.")]

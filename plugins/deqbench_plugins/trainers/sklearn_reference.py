@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from torch import Tensor
 
-    from deqbench.objective import Objective
+    from deqbench.learning.objective import Objective
 
 
 @dataclass(frozen=True)

@@ -22,7 +22,7 @@ with warnings.catch_warnings():
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from deqbench.objective import Objective
+    from deqbench.learning.objective import Objective
 
 
 @dataclass(frozen=True)

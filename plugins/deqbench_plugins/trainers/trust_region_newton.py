@@ -17,7 +17,7 @@ from deqbench_plugins.trainers.trust_region.steihaug import steihaug
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from deqbench.objective import Objective
+    from deqbench.learning.objective import Objective
 
 FORCING: dict[str, Callable[[float], float]] = {
     "sqrt": lambda norm: min(0.5, math.sqrt(norm)),

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from deqbench.interfaces import HessianProduct
-    from deqbench.objective import Objective
+    from deqbench.learning.objective import Objective
     from deqbench_plugins.trainers.trust_region.metrics import ApplyInverse, MetricAt
 
 ACCEPT, SHRINK, GROW = 0.01, 0.25, 0.9

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from deqbench.interfaces import HessianProduct
-    from deqbench.objective import Objective
+    from deqbench.learning.objective import Objective
 
 ApplyInverse = Callable[["Tensor"], "Tensor"]
 """r -> M^-1 r, both (P,)."""

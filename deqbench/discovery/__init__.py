@@ -1,0 +1,1 @@
+"""Finding plugins: each loaded alone inside a guard, its components typed, documented and known by source."""

@@ -1,0 +1,184 @@
+"""How an equilibrium is looked for: ``drive`` steps a solver, counts, judges and stops, per sample.
+
+A solver is pure (``init``, ``step``), so between two steps the core may read the true residual, freeze
+samples that are done, drop them from the batch, and keep each sample's best finite iterate.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields, is_dataclass, replace
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from deqbench.equilibria.judging import Judge, SolveStatus, Stop, TracePoint
+from deqbench.equilibria.maps import AffineMap, Counter, Map, flat_rows
+from deqbench.errors import ConfigurationError
+from deqbench.interfaces import ExternalSolver, Solver
+
+__all__ = [
+    "AffineMap",
+    "Counter",
+    "Judge",
+    "Map",
+    "Solution",
+    "SolveStatus",
+    "Stop",
+    "TracePoint",
+    "drive",
+    "flat_rows",
+]
+
+
+@dataclass(frozen=True)
+class Solution:
+    """What came of one solve.
+
+    Attributes:
+        z: Best finite iterate of each sample, (B, *s): what ``residual`` was measured at. If the solve
+            was to be differentiable it is f there, so that even a start that solves it has a graph.
+        status: ``SolveStatus`` of each sample, (B,) int8.
+        residual: In the norm of the ``Stop``, (B,); inf where no iterate was finite.
+        calls: Calls of the map until the sample was done, (B,) int32.
+        steps: Steps of the solver.
+        trace: Every check, ragged, where it was asked for; else empty.
+    """
+
+    z: Tensor
+    status: Tensor
+    residual: Tensor
+    calls: Tensor
+    steps: int
+    trace: tuple[TracePoint, ...] = ()
+
+    @property
+    def converged(self) -> Tensor:
+        """Which samples met the tolerance, (B,) bool."""
+        return self.status == SolveStatus.CONVERGED
+
+
+def drive(  # noqa: PLR0913 -- two of the six are switches with defaults
+    solver: Solver | ExternalSolver,
+    f: Map,
+    z0: Tensor,
+    stop: Stop,
+    *,
+    differentiable: bool = False,
+    trace: bool = False,
+) -> Solution:
+    """Look for z = f(z) from z0 and return what was found, sample by sample.
+
+    Residuals are of pairs (z, f(z)) that the counted map itself returned; a state it cannot vouch for
+    is evaluated once more, and charged. Samples that are done are frozen; they leave the batch
+    when at most half of it is still searching (only if the map has inputs, for a map without any may
+    hide tensors of B rows that cannot be narrowed).
+
+    Args:
+        solver: A stepwise or an external solver.
+        f: The counted map.
+        z0: Start, (B, *s), B >= 0.
+        stop: Tolerance, norm, limit of calls.
+        differentiable: Keep the graph of the solver's steps (stepwise solvers only).
+        trace: Keep the residuals of every check.
+
+    Raises:
+        ConfigurationError: The solver cannot be differentiated through, or the map changes shapes.
+    """
+    with torch.set_grad_enabled(differentiable and torch.is_grad_enabled()):
+        judge = Judge(z0, stop, image=differentiable, trace=trace)
+        if z0.shape[0] == 0:
+            steps = 0
+        elif isinstance(solver, Solver):
+            steps = _step(solver, f, z0, judge)
+        elif differentiable:
+            raise ConfigurationError(
+                f"{type(solver).__name__} is an external solver; its steps cannot be differentiated. "
+                "Use the gradient 'implicit' or 'one-step', or a solver with init and step."
+            )
+        else:
+            steps = _watch(solver, f, z0, judge)
+        found = judge.verdict()
+    return Solution(found.z, found.status, found.residual, found.calls, steps, tuple(judge.trace or ()))
+
+
+def _step(solver: Solver, f: Map, z0: Tensor, judge: Judge) -> int:
+    """Step until every sample is done or the calls are spent; return the steps taken."""
+    stop, counter, steps = judge.stop, f.counter, 0
+    before = counter.calls
+    state = solver.init(f, z0)
+    while True:
+        calls = counter.calls - before
+        # Steps are bounded too: a step that calls nothing would never spend the limit.
+        spent = max(calls, steps) >= stop.max_calls
+        if spent or steps % stop.check_every == 0:
+            z, fz = state.z, state.fz
+            if not f.witnessed(z, fz):
+                fz = f(z)
+                calls = counter.calls - before
+            left = judge.observe(z, fz, calls)
+            if left == 0:
+                return steps
+            if spent:
+                judge.give_up(calls)
+                return steps
+            if 2 * left <= judge.width and f.inputs:
+                width, kept = judge.width, judge.compact()
+                f, state = f.rows(kept), _take_rows(state, kept, width)
+        state = solver.step(f, state)
+        steps += 1
+
+
+def _take_rows(value: Any, index: Tensor, width: int) -> Any:
+    """Return a state with only the rows of ``index`` in every tensor that has ``width`` of them."""
+    if isinstance(value, Tensor):
+        return value.index_select(0, index) if value.dim() and value.shape[0] == width else value
+    if isinstance(value, tuple):
+        parts = [_take_rows(part, index, width) for part in value]
+        return type(value)(*parts) if hasattr(value, "_fields") else tuple(parts)
+    if isinstance(value, list):
+        return [_take_rows(part, index, width) for part in value]
+    if isinstance(value, dict):
+        return {key: _take_rows(part, index, width) for key, part in value.items()}
+    if is_dataclass(value) and not isinstance(value, type):
+        names = [item.name for item in fields(value)]
+        return replace(value, **{n: _take_rows(getattr(value, n), index, width) for n in names})
+    return value
+
+
+class _Enough(BaseException):
+    """Ends an external solver from inside the map; no ``except Exception`` of theirs holds it."""
+
+
+class _WatchedMap(Map):
+    """The map as an external solver sees it: each call is judged before its value is returned."""
+
+    __slots__ = ("before", "judge")
+
+    def __init__(self, f: Map, judge: Judge) -> None:
+        super().__init__(f.function, f.inputs, f.counter)
+        self.judge = judge
+        self.before = f.counter.calls
+
+    def __call__(self, z: Tensor) -> Tensor:
+        fz = super().__call__(z)
+        calls = self.counter.calls - self.before
+        if self.judge.observe(z.detach().clone(), fz, calls) == 0:
+            raise _Enough
+        if calls >= self.judge.stop.max_calls:
+            self.judge.give_up(calls)
+            raise _Enough
+        return fz
+
+
+def _watch(solver: ExternalSolver, f: Map, z0: Tensor, judge: Judge) -> int:
+    """Run somebody else's loop until the judge is satisfied or it ends; return its calls."""
+    watched = _WatchedMap(f, judge)
+    try:
+        z = solver.solve(watched, z0, judge.stop)
+        if watched.z is None or not torch.equal(z, watched.z):
+            watched(z)  # its answer was never evaluated; charged like any call
+        judge.concede(watched.counter.calls - watched.before)
+    except _Enough:
+        pass
+    return watched.counter.calls - watched.before

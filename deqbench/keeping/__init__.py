@@ -1,0 +1,1 @@
+"""Run folders: records written once, whole; both wings read them, neither is imported here."""

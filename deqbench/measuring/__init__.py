@@ -1,0 +1,1 @@
+"""What trials are measured with: clocks, memory, named seeds, and what machine this is."""

@@ -1,0 +1,1 @@
+"""A suite's trials, planned, reused or run, recorded and explained."""

@@ -1,0 +1,1 @@
+"""Suites: TOML, read, checked whole and expanded into trials before anything runs."""

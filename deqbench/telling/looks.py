@@ -1,0 +1,89 @@
+"""How figures look: the page's colours, a look for each entry, panels and a legend beside them.
+
+Colour names the model; marker and dash name the entry within it, so that fourteen entries stay legible, in
+print and for eyes that see few colours.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+import seaborn as sns
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+
+PAPER, INK, GRID = "#ffffff", "#1b2027", "#d9dee5"
+"""Background, text and grid; the page replaces them by its own, light or dark."""
+
+INK_ON_CELLS = "#111418"
+"""Text on pale cells: dark in a dark page too, so not ``INK``, which the page replaces."""
+
+PALETTE = ("#0173b2", "#de8f05", "#029e73", "#d55e00", "#cc78bc", "#8b6b4a", "#56b4e9", "#7f858c")
+"""Seaborn's ``colorblind``, without the two that vanish on white."""
+
+MARKERS = ("o", "s", "^", "D", "v", "P", "<", ">", "p", "h")
+DASHES: tuple[Any, ...] = ("", (4, 1.5), (1, 1), (3, 1, 1, 1), (6, 2), (5, 1, 1, 1, 1, 1))
+STYLE: dict[Any, Any] = sns.axes_style("whitegrid") | {
+    "axes.edgecolor": GRID,
+    "axes.facecolor": PAPER,
+    "axes.labelcolor": INK,
+    "axes.titlesize": 10,
+    "axes.titlecolor": INK,
+    "axes.titlelocation": "left",
+    "figure.facecolor": PAPER,
+    "font.family": "DejaVu Sans",
+    "font.size": 9,
+    "grid.color": GRID,
+    "grid.linewidth": 0.6,
+    "legend.fontsize": 8.5,
+    "legend.frameon": False,
+    "svg.fonttype": "none",
+    "text.color": INK,
+    "xtick.color": INK,
+    "ytick.color": INK,
+}
+
+
+@dataclass(frozen=True)
+class Look:
+    """How an entry is drawn, in every figure alike."""
+
+    colour: str
+    marker: str
+    dash: Any
+
+
+def looks(trials: pd.DataFrame) -> dict[str, Look]:
+    """Return a look for each label: the model's colour, and a marker and dash of the entry's own."""
+    chosen: dict[str, Look] = {}
+    for number, (_, group) in enumerate(trials.groupby("model", sort=False, dropna=False)):
+        for place, label in enumerate(dict.fromkeys(group["label"])):
+            colour = PALETTE[number % len(PALETTE)]
+            chosen[label] = Look(colour, MARKERS[place % len(MARKERS)], DASHES[place % len(DASHES)])
+    return chosen
+
+
+def panels(rows: int, columns: int, entries: int) -> tuple[Figure, Any]:
+    """Return a figure with rows of panels, (rows, columns), and room for a legend of ``entries`` lines."""
+    height = max(3.3 * rows, 0.19 * entries + 0.5)
+    figure = Figure(figsize=(3.9 * columns + 2.9, height), layout="constrained")
+    return figure, figure.subplots(rows, columns, squeeze=False)
+
+
+def legend(figure: Figure, styles: Mapping[str, Look], labels: Sequence[str], *, lines: bool = True) -> None:
+    """Put a legend of the labels beside the panels, with their dashes or with markers alone."""
+    handles = []
+    for label in dict.fromkeys(labels):
+        look = styles[label]
+        dash = ((0, look.dash) if look.dash else "-") if lines else "none"
+        drawn: dict[str, Any] = {
+            "color": look.colour,
+            "marker": look.marker,
+            "linestyle": dash,
+            "markersize": 5,
+        }
+        handles.append(Line2D([], [], linewidth=1.3, label=label, **drawn))
+    figure.legend(handles=handles, loc="outside right center", handlelength=3 if lines else 1)

@@ -1,0 +1,94 @@
+"""The answer at the end of a run: a table that fits a terminal and reads without colour."""
+
+from __future__ import annotations
+
+import itertools
+import re
+import textwrap
+from collections.abc import Container, Sequence
+
+from deqbench.telling.report.content import Ranking, content_of
+from deqbench.telling.tables import Frames
+
+WIDTH = 100
+_NARROWEST = 60
+_SHORT_LABEL, _SHORTEST_LABEL = 20, 14
+_COSTS = ("train s", "map calls")
+_GAP = "  "
+
+
+def summary_lines(frames: Frames, width: int = WIDTH) -> list[str]:
+    """Return the summary as plain lines, none wider than ``width``: the outcome, and a table a data set.
+
+    Entries stand best median first, with failures counted beside them. Where the terminal is narrow, costs
+    are left out and labels are broken; failures never give way.
+
+    Args:
+        frames: The run.
+        width: Columns available; fewer than 60 are taken as 60.
+    """
+    width = max(width, _NARROWEST)
+    content = content_of(frames)
+    lines = [*textwrap.wrap(f"{content.name}: {content.outcome}", width)]
+    for ranking in content.rankings:
+        lines += ["", *_table(ranking, width)]
+    lines.append("")
+    for said in (*(ranking.sentence for ranking in content.rankings), *content.cautions, content.coverage):
+        lines += textwrap.wrap(said, width, break_on_hyphens=False)
+    return lines
+
+
+def _table(ranking: Ranking, width: int) -> list[str]:
+    costs = [title for title in _COSTS if title in ranking.cost_titles]
+    while costs and _others(_rows(ranking, costs)) + _SHORT_LABEL > width:
+        costs.pop()
+    rows = _rows(ranking, costs)
+    room = max(_SHORTEST_LABEL, width - _others(rows))
+    cells = [
+        [_wrapped_label(row[0], room), *([cell] for cell in row[1:-1]), row[-1].split(", ")] for row in rows
+    ]
+    lines = [_laid_out(row, _widths(cells), left={0, 1, len(row) - 1}) for row in cells]
+    head, body = lines[0], [line for row in lines[1:] for line in row]
+    return [*head, "-" * max(len(line) for line in [*head, *body]), *body]
+
+
+def _rows(ranking: Ranking, costs: Sequence[str]) -> list[list[str]]:
+    wide = max(len(one.score) for one in ranking.standings)
+    failed = any(one.failures for one in ranking.standings)
+    rows = [[ranking.dataset, ranking.metric, *costs, "ok", "failures" if failed else ""]]
+    for one in ranking.standings:
+        value = f"{one.score:>{wide}} {one.score_interval}".rstrip()
+        rows.append([one.label, value, *(one.costs[title] for title in costs), one.ok, one.failures])
+    return rows
+
+
+def _others(rows: Sequence[Sequence[str]]) -> int:
+    """Return the width of all columns but the first, gaps included; failures stand one below another."""
+    cells = [[[cell] for cell in row[1:-1]] + [row[-1].split(", ")] for row in rows]
+    return sum(_widths(cells)) + len(_GAP) * len(cells[0])
+
+
+def _widths(cells: Sequence[Sequence[Sequence[str]]]) -> list[int]:
+    columns = range(len(cells[0]))
+    return [max(len(line) for row in cells for line in row[column]) for column in columns]
+
+
+def _wrapped_label(label: str, room: int) -> list[str]:
+    """Return a label in lines of at most ``room``, broken after slashes where that will do, then set in."""
+    lines = [""]
+    for part in re.findall(rf"[^/]{{1,{room - 3}}}/?", label):
+        if lines[-1].strip() and len(lines[-1]) + len(part) > room:
+            lines.append("  ")
+        lines[-1] += part
+    return lines
+
+
+def _laid_out(row: Sequence[Sequence[str]], widths: Sequence[int], left: Container[int]) -> list[str]:
+    lines = []
+    for cells in itertools.zip_longest(*row, fillvalue=""):
+        placed = [
+            cell.ljust(size) if column in left else cell.rjust(size)
+            for column, (cell, size) in enumerate(zip(cells, widths, strict=True))
+        ]
+        lines.append(_GAP.join(placed).rstrip())
+    return lines

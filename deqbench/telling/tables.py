@@ -1,0 +1,212 @@
+"""A run's folder as pandas tables: a row a trial, a row an observation, and a row an entry.
+
+Every planned trial has its row, in the order of the suite: one that failed carries its status, one that
+has not run yet is ``pending``. The summary ranks failures behind every number
+(:mod:`deqbench.telling.statistics`), so that no median is taken over the survivors alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, cast
+
+import pandas as pd
+
+from deqbench.errors import StoreError
+from deqbench.keeping.store import Store
+from deqbench.records import Record, Status
+from deqbench.telling.naming import dataset_name, entry_names, flat, short_labels
+from deqbench.telling.statistics import failures_last, higher_is_better, median_interval
+from deqbench.trials import Trial
+
+AXES = ("dataset", "model", "solver", "gradient", "trainer")
+PENDING = "pending"
+"""Status of a planned trial that has no record yet."""
+
+CURVE_COLUMNS = ("key", "dataset", "entry", "label", "seed", "step", "epoch", "seconds", "name", "value")
+SCORES = ("test_accuracy", "test_r2", "test_loss")
+SCORE_COLUMNS = ("score", "score_low", "score_high")
+"""In every summary, nan where no probe measured the metric."""
+COSTS = ("train_seconds", "steps", "map_calls", "vjps", "hessian_products", "peak_bytes")
+"""Costs of the summary; ``map_calls`` and ``vjps`` add up forward and backward solves."""
+
+
+@dataclass(frozen=True)
+class Frames:
+    """What a run's folder holds.
+
+    Attributes:
+        trials: A row a planned trial, in the order of the suite: ``key``, ``entry``, ``label`` (the entry
+            in short), the axes, ``seed``, ``status``, ``reason``, every parameter (``trainer.lr``), settings,
+            metrics, costs, and ``detail``, the last lines of a failure (not written to ``trials.csv``).
+        curves: A row an observation: ``CURVE_COLUMNS``; ``seconds`` is the training clock, ``value`` is nan
+            where it was not finite.
+        suite: The resolved suite.
+        environment: Machine facts of the run.
+        run: Facts of the run itself: command, start, state.
+    """
+
+    trials: pd.DataFrame
+    curves: pd.DataFrame
+    suite: Mapping[str, Any]
+    environment: Mapping[str, Any]
+    run: Mapping[str, Any]
+
+
+def load(folder: Path | str) -> Frames:
+    """Read a run's folder into frames.
+
+    Raises:
+        StoreError: No run lies there, or a file of it is damaged.
+    """
+    store = Store(folder)
+    planned = [Trial.from_json(row["trial"]) for row in store.plan()]
+    stored = {record.trial.key: record for record in store.records()}
+    trials = _trials(planned, stored)
+    facts = {name: _or_empty(store, name) for name in ("environment", "run")}
+    return Frames(trials, _curves(trials, stored), store.suite(), **facts)
+
+
+def write(frames: Frames, folder: Path) -> None:
+    """Write ``trials.csv``, ``curves.csv`` and ``summary.csv``, which pandas reads back."""
+    tables = {
+        "trials": frames.trials.drop(columns=["detail", "label"]),
+        "curves": frames.curves.drop(columns="label"),
+        "summary": summary(frames),
+    }
+    for name, table in tables.items():
+        table.to_csv(folder / f"{name}.csv", index=False)
+
+
+def primary_metric(frames: Frames, dataset: str) -> str:
+    """Return the metric that compares a data set's entries: the suite's, or the first of ``SCORES`` seen."""
+    rows = frames.trials[frames.trials["dataset"] == dataset]
+    wanted = [frames.suite["primary"]] if frames.suite.get("primary") else []
+    for name in [*wanted, *SCORES]:
+        if name in rows and rows[name].notna().any():
+            return str(name)
+    return str([*wanted, *SCORES][0])
+
+
+def summary(frames: Frames) -> pd.DataFrame:
+    """Return a row per data set and entry, in the order of the suite.
+
+    Columns: ``dataset``, ``entry``, ``label``, ``n`` (planned trials), ``ok``, ``failures`` (``timeout 1,
+    error 2``), ``metric`` (its name), ``coverage`` (of the intervals), ``parameters``, ``score``,
+    ``score_low``, ``score_high``, and ``<cost>``, ``<cost>_low``, ``<cost>_high`` for each of ``COSTS`` that
+    was recorded. Failures rank last in each median: an infinite value means that the median, or that end of
+    its interval, falls on a failed trial.
+    """
+    groups = frames.trials.groupby(["dataset", "entry"], sort=False, dropna=False)
+    rows = [
+        _summary_row(str(dataset), str(entry), group, primary_metric(frames, str(dataset)))
+        for (dataset, entry), group in cast("Iterator[tuple[tuple[str, str], pd.DataFrame]]", groups)
+    ]
+    table = pd.DataFrame(rows)
+    measured = [name for name in table if name in SCORE_COLUMNS or not table[name].isna().all()]
+    return table[measured].reindex(columns=list(dict.fromkeys([*measured, *SCORE_COLUMNS])))
+
+
+def failure_counts(statuses: Sequence[str]) -> dict[str, int]:
+    """Return how often each status but ``ok`` occurs, in the order of :class:`~deqbench.records.Status`."""
+    order = [*(status.value for status in Status if status is not Status.OK), PENDING]
+    return {status: list(statuses).count(status) for status in order if status in set(statuses)}
+
+
+def _summary_row(dataset: str, entry: str, group: pd.DataFrame, metric: str) -> dict[str, Any]:
+    ok = group["status"] == Status.OK
+    failures = failure_counts(list(group["status"]))
+    row: dict[str, Any] = {
+        "dataset": dataset,
+        "entry": entry,
+        "label": group["label"].iloc[0],
+        "n": len(group),
+        "ok": int(ok.sum()),
+        "failures": ", ".join(f"{status} {count}" for status, count in failures.items()),
+        "metric": metric,
+        "coverage": median_interval([0.0] * len(group)).coverage,
+        "parameters": _cost(group, "parameters").max(),
+    }
+    for name, column in {"score": metric, **{cost: cost for cost in COSTS}}.items():
+        values = _cost(group, column)
+        if ok.any() and values[ok].isna().all():
+            continue  # nobody measured it: unknown, not infinite
+        better = name == "score" and higher_is_better(column)
+        interval = median_interval(failures_last(values, ok, higher_is_better=better))
+        row |= {name: interval.median, f"{name}_low": interval.low, f"{name}_high": interval.high}
+    return row
+
+
+def _cost(group: pd.DataFrame, name: str) -> pd.Series[float]:
+    """Return a column of numbers; ``map_calls`` and ``vjps`` are the sum over forward and backward."""
+    parts = [column for column in group if column == name or str(column).endswith(f"ward_{name}")]
+    if not parts:
+        return pd.Series(float("nan"), index=group.index)
+    return group[parts].astype("float64").sum(axis="columns", min_count=1)
+
+
+def _trials(planned: Sequence[Trial], stored: Mapping[str, Record]) -> pd.DataFrame:
+    if not planned:
+        raise StoreError("The plan of this run holds no trials: there is nothing to tell.")
+    entries = entry_names(planned)
+    labels = short_labels(list(dict.fromkeys(entries)))
+    named = [{"entry": entry, "label": labels[entry]} for entry in entries]
+    rows = [_row(trial, stored.get(trial.key)) | names for trial, names in zip(planned, named, strict=True)]
+    trials = pd.DataFrame(rows).assign(**_whole_numbers(rows))
+    return trials[_ordered(list(trials.columns))]
+
+
+def _row(trial: Trial, record: Record | None) -> dict[str, Any]:
+    row: dict[str, Any] = {"key": trial.key, "seed": trial.seed}
+    row |= dict.fromkeys(AXES) | {axis: ref.name for axis, ref in trial.components.items()}
+    row["dataset"] = dataset_name(trial)
+    row |= {"status": PENDING, "reason": "Not run yet; the same command runs it.", "detail": None}
+    for axis, values in trial.parameters.items():
+        row |= flat(values, f"{axis}.")
+    row |= flat(trial.settings)
+    if record is not None:
+        row |= {"status": record.status.value, "reason": record.reason, "detail": record.detail}
+        row |= {**record.metrics, **record.costs}
+        row |= {"device_name": record.host.get("device")}
+    return row
+
+
+def _whole_numbers(rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """Return the columns of counts that some rows lack, as nullable integers: 5 must not become 5.0."""
+    columns: dict[str, Any] = {}
+    for name in dict.fromkeys(name for row in rows for name in row):
+        values = [row.get(name) for row in rows]
+        present = [value for value in values if value is not None]
+        if len(present) < len(values) and {type(value) for value in present} == {int}:
+            columns[name] = pd.array(values, dtype="Int64")
+    return columns
+
+
+def _ordered(columns: list[str]) -> list[str]:
+    first = ["key", "entry", "label", *AXES, "seed", "status", "reason"]
+    last = [name for name in ("device_name", "detail") if name in columns]
+    parameters = [name for axis in AXES for name in columns if name.startswith(f"{axis}.")]
+    placed = {*first, *parameters, *last}
+    return [*first, *parameters, *(name for name in columns if name not in placed), *last]
+
+
+def _curves(trials: pd.DataFrame, stored: Mapping[str, Record]) -> pd.DataFrame:
+    rows = [
+        (*named, *point.to_json())
+        for named in trials[["key", "dataset", "entry", "label", "seed"]].itertuples(index=False)
+        if named[0] in stored
+        for point in stored[str(named[0])].curves
+    ]
+    frame = pd.DataFrame(rows, columns=list(CURVE_COLUMNS))
+    return frame.astype({"epoch": "float64", "seconds": "float64", "value": "float64"})
+
+
+def _or_empty(store: Store, name: str) -> Mapping[str, Any]:
+    """Return a file of facts that only adds to the story; a run cut short may lack it."""
+    try:
+        facts: Mapping[str, Any] = getattr(store, name)()
+    except StoreError:
+        return {}
+    return facts
