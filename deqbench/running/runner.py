@@ -27,7 +27,7 @@ from deqbench.suites.suite import expand
 from deqbench.workers import Job, Pool
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Iterable, Sequence
+    from collections.abc import Generator, Iterable, Mapping, Sequence
 
     from deqbench.discovery.registry import PluginSources, Registry
     from deqbench.suites.schema import Suite
@@ -81,12 +81,18 @@ def run_suite(
                 trials, registry, store, pool, fresh=options.fresh, retry_failed=options.retry_failed
             )
             run = _Run(store, listener, plan, registry.sources, start)
-            run.begin(suite, options, trials)
+            run.begin(suite, options, trials, _environment(pool))
             try:
                 run.execute(pool)
             finally:
                 listener.close()
         return run.end()
+
+
+def _environment(pool: Pool) -> Mapping[str, Any]:
+    """Return the facts as a worker sees them: its threads, its libraries; ours if it cannot say."""
+    (outcome,) = pool.run([Job("environment", "deqbench.measuring.machine:facts_job")])
+    return outcome.result if isinstance(outcome.result, dict) else machine.facts()
 
 
 def refuse_full_disk(folder: Path) -> None:
@@ -127,7 +133,9 @@ class _Run:
     facts: dict[str, Any] = field(default_factory=dict)
     interrupted: bool = False
 
-    def begin(self, suite: Suite, options: RunOptions, trials: Sequence[Trial]) -> None:
+    def begin(
+        self, suite: Suite, options: RunOptions, trials: Sequence[Trial], environment: Mapping[str, Any]
+    ) -> None:
         """Write down what is about to happen, and forget what must not be used."""
         for one in self.plan.trials:
             if options.fresh:
@@ -138,7 +146,7 @@ class _Run:
             self.statuses[one.trial.key] = record.status
         self.store.add_sources(self.plan.files)
         self.store.write_suite(suite.to_json())
-        self.store.write_environment(machine.facts())
+        self.store.write_environment(environment)
         self.facts = {
             "suite": suite.name,
             "command": list(options.command),

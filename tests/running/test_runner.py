@@ -167,7 +167,7 @@ def test_no_trials_have_an_order_too():
 
 
 def test_the_running_wing_names_no_pandas():
-    folder = Path(runner.__file__).parent
-    rooms = ("store", "planning", "decisions", "provenance", "runner", "progress", "live", "explaining")
-    for room in rooms:
-        assert not re.search(r"^\s*(import|from) pandas", (folder / f"{room}.py").read_text(), re.MULTILINE)
+    core = Path(runner.__file__).parents[1]
+    for room in ("running", "keeping", "workers", "experiments", "equilibria", "learning", "measuring"):
+        for path in (core / room).glob("*.py"):
+            assert not re.search(r"^\s*(import|from) pandas", path.read_text(), re.MULTILINE)

@@ -213,8 +213,12 @@ def _design(frames: Frames) -> dict[str, Any]:
     trials = frames.trials
     facts = {"experiment": frames.suite.get("experiment"), "seeds": frames.suite.get("seeds")}
     facts |= {"data sets": list(dict.fromkeys(trials["dataset"])), "entries": trials["entry"].nunique()}
-    wanted = ("budget", "stop", "loss", "dtype", "device", "threads", "evaluations")
+    wanted = ("stop", "loss", "device", "threads", "evaluations")
     facts |= flat({key: frames.suite[key] for key in wanted if frames.suite.get(key) is not None})
+    # A block of the grid may have its own budget and number type: what the trials had is what was run.
+    for column in ("dtype", "budget.epochs", "budget.steps"):
+        found = trials[column].dropna().unique().tolist() if column in trials else []
+        facts |= {column: found if len(found) > 1 else found[0]} if found else {}
     told = ("started", "ended", "wall_seconds", "jobs", "reused", "state")
     facts |= {key: frames.run.get(key) for key in told}
     return {key.replace("_", " "): value for key, value in facts.items() if value is not None}
