@@ -55,4 +55,4 @@ def _checkout(checkout: Mapping[str, Any] | None) -> str:
     if checkout is None:
         return "none: installed from a package"
     state = "with changes not committed" if checkout["dirty"] else "clean"
-    return f"{checkout['commit'][:12]}, {state}, {checkout['root']}"
+    return f"{checkout['commit'][:12]}, {state}"

@@ -15,8 +15,9 @@ WIDEST_TABLE = 100
 @click.command()
 @click.argument("run")
 @click.option("--open", "opened", is_flag=True, help="Open the page in a browser.")
+@click.option("--parquet", is_flag=True, help="Write the tables as Parquet too (extra 'parquet').")
 @click.option("--quiet", is_flag=True, help="Print the path of the page alone.")
-def report(*, run: str, opened: bool, quiet: bool) -> None:
+def report(*, run: str, opened: bool, parquet: bool, quiet: bool) -> None:
     """Write the tables, figures and page of RUN again: its folder, or a suite's name under reports/.
 
     Nothing is run. A run that is under way or was interrupted is told as far as it got.
@@ -27,6 +28,8 @@ def report(*, run: str, opened: bool, quiet: bool) -> None:
     from deqbench.telling.report.terminal import summary_lines  # noqa: PLC0415  as above
 
     folder = find_run(run).folder
+    if parquet:
+        tables.write_parquet(tables.load(folder), folder)
     page = write(folder)
     if not quiet:
         width = shutil.get_terminal_size((WIDEST_TABLE, 24)).columns if sys.stdout.isatty() else WIDEST_TABLE

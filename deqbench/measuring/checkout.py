@@ -19,10 +19,10 @@ def checkout_facts(module_file: Path) -> dict[str, Any] | None:
     not make it dirty.
 
     Args:
-        module_file: A file of deqbench's package.
+        module_file: ``__init__.py`` of deqbench's package. Where it lies is not told: it names a person.
 
     Returns:
-        ``commit`` (hexadecimal), ``dirty`` and ``root``; None outside a checkout or without git.
+        ``commit`` (hexadecimal) and ``dirty``; None outside a checkout or without git.
     """
     file = module_file.resolve()
     root = file.parent.parent
@@ -32,7 +32,7 @@ def checkout_facts(module_file: Path) -> dict[str, Any] | None:
     changes = _git(root, "status", "--porcelain", "--", *(name for name in _SOURCE if (root / name).exists()))
     if commit is None:
         return None
-    return {"commit": commit, "dirty": bool(changes), "root": str(root)}
+    return {"commit": commit, "dirty": bool(changes)}
 
 
 def _git(folder: Path, *arguments: str) -> str | None:

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 
 import psutil
 
+import deqbench
 from deqbench.errors import ConfigurationError
 from deqbench.measuring.checkout import checkout_facts
 
@@ -54,7 +55,7 @@ def facts() -> dict[str, Any]:
         "blas": _blas(),
         "versions": {"python": platform.python_version(), **_versions(LIBRARIES)},
         "plugins": plugin_versions(),
-        "checkout": checkout_facts(Path(__file__).with_name("__init__.py")),
+        "checkout": checkout_facts(Path(str(deqbench.__file__))),
     }
 
 

@@ -7,6 +7,7 @@ has not run yet is ``pending``. The summary ranks failures behind every number
 
 from __future__ import annotations
 
+import importlib.util
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +15,7 @@ from typing import Any, cast
 
 import pandas as pd
 
-from deqbench.errors import StoreError
+from deqbench.errors import ConfigurationError, StoreError
 from deqbench.keeping.store import Store
 from deqbench.records import Record, Status
 from deqbench.telling.naming import dataset_name, entry_names, flat, short_labels
@@ -71,13 +72,31 @@ def load(folder: Path | str) -> Frames:
 
 def write(frames: Frames, folder: Path) -> None:
     """Write ``trials.csv``, ``curves.csv`` and ``summary.csv``, which pandas reads back."""
-    tables = {
+    for name, table in _written(frames).items():
+        table.to_csv(folder / f"{name}.csv", index=False)
+
+
+def write_parquet(frames: Frames, folder: Path) -> None:
+    """Write the same tables as ``trials.parquet``, ``curves.parquet`` and ``summary.parquet``.
+
+    Raises:
+        ConfigurationError: pyarrow, which the extra ``parquet`` brings, is not installed.
+    """
+    if importlib.util.find_spec("pyarrow") is None:
+        raise ConfigurationError("Parquet needs pyarrow. Install it with: pip install 'deqbench[parquet]'.")
+    for name, table in _written(frames).items():
+        # A column of Parquet has one type; a parameter may be a number for one entry and a name for another.
+        mixed = [column for column in table if table[column].dtype == object]
+        typed = table.astype({column: "string" for column in mixed})
+        typed.to_parquet(folder / f"{name}.parquet", index=False)
+
+
+def _written(frames: Frames) -> dict[str, pd.DataFrame]:
+    return {
         "trials": frames.trials.drop(columns=["detail", "label"]),
         "curves": frames.curves.drop(columns="label"),
         "summary": summary(frames),
     }
-    for name, table in tables.items():
-        table.to_csv(folder / f"{name}.csv", index=False)
 
 
 def primary_metric(frames: Frames, dataset: str) -> str:

@@ -59,7 +59,7 @@ ENVIRONMENT = {
     "gpus": [],
     "versions": {"python": "3.11.7", "deqbench": "0.1.0", "torch": "2.13.0", "pandas": "3.1.1"},
     "plugins": {"deqbench": "0.1.0"},
-    "checkout": {"commit": "b25d0fc2a91e", "dirty": True, "root": "/home/somebody/deqbench"},
+    "checkout": {"commit": "b25d0fc2a91e", "dirty": True},
 }
 
 

@@ -3,11 +3,13 @@ from __future__ import annotations
 import subprocess
 import sys
 
+import pandas as pd
 import pytest
 from click.testing import CliRunner
 
 from deqbench.cli.report import report as report_command
-from deqbench.errors import StoreError
+from deqbench.errors import ConfigurationError, StoreError
+from deqbench.telling import tables
 from deqbench.telling.results import Results
 
 
@@ -43,3 +45,23 @@ def test_the_telling_wing_never_imports_torch():
 def test_results_can_be_named_without_pandas():
     code = "import sys, deqbench.telling.results; assert 'pandas' not in sys.modules"
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_parquet_holds_the_tables_of_the_csv(fake, tmp_path):
+    records = [fake.record(entry, seed=seed) for entry in fake.ENTRIES for seed in (0, 1)]
+    folder = fake.write_run(tmp_path, records)
+    done = CliRunner().invoke(report_command, [str(folder), "--parquet", "--quiet"])
+    assert done.exit_code == 0, done.output
+    for name in ("trials", "curves", "summary"):
+        csv, parquet = pd.read_csv(folder / f"{name}.csv"), pd.read_parquet(folder / f"{name}.parquet")
+        assert list(parquet) == list(csv)
+        for column in csv.select_dtypes("number"):
+            left = pd.to_numeric(parquet[column]).astype("float64")
+            pd.testing.assert_series_equal(left, csv[column].astype("float64"), check_names=False)
+
+
+def test_without_pyarrow_the_extra_is_named(fake, tmp_path, monkeypatch):
+    frames = tables.load(fake.write_run(tmp_path, [fake.record(fake.ENTRIES[6])]))
+    monkeypatch.setattr(tables.importlib.util, "find_spec", lambda name: None)
+    with pytest.raises(ConfigurationError, match=r"deqbench\[parquet\]"):
+        tables.write_parquet(frames, tmp_path)

@@ -225,9 +225,8 @@ def _design(frames: Frames) -> dict[str, Any]:
 
 
 def _environment(frames: Frames) -> dict[str, Any]:
-    # Where the checkout lies says who ran it, not what ran.
-    facts = {name: value for name, value in flat(frames.environment).items() if name != "checkout.root"}
-    return {name.replace("_", " "): value for name, value in facts.items() if value not in (None, [], "[]")}
+    facts = flat(frames.environment).items()
+    return {name.replace("_", " "): value for name, value in facts if value not in (None, [], "[]")}
 
 
 def _written(value: Any) -> str:
