@@ -87,7 +87,7 @@ def write_parquet(frames: Frames, folder: Path) -> None:
     for name, table in _written(frames).items():
         # A column of Parquet has one type; a parameter may be a number for one entry and a name for another.
         mixed = [column for column in table if table[column].dtype == object]
-        typed = table.astype({column: "string" for column in mixed})
+        typed = table.astype(dict.fromkeys(mixed, "string"))
         typed.to_parquet(folder / f"{name}.parquet", index=False)
 
 
