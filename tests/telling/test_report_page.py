@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from html.parser import HTMLParser
 
 import pytest
@@ -178,3 +179,9 @@ def test_figures_of_an_earlier_report_do_not_stay(fake, tmp_path):
     fake.write_run(tmp_path, [fake.record(fake.ENTRIES[6])])
     report.write(folder)
     assert not (folder / "figures" / "failures.svg").exists()
+
+
+def test_trials_reused_from_another_machine_are_a_caution(frames):
+    assert "another machine" not in " ".join(content_of(frames).cautions)
+    moved = replace(frames, environment=frames.environment | {"cpu": {"model": "another CPU"}})
+    assert "reused from a run on another machine (AMD EPYC 7B13)" in " ".join(content_of(moved).cautions)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -82,9 +83,21 @@ def cautions(frames: Frames) -> Iterator[str]:
             f"{seeds} seed{'s' if seeds > 1 else ''} an entry: no interval reaches 95% coverage with fewer "
             f"than {ENOUGH_SEEDS}. Read differences as hints."
         )
-    if "device_name" in trials and trials["device_name"].nunique() > 1:
-        names = ", ".join(sorted(set(trials["device_name"].dropna())))
-        yield f"Trials ran on different devices ({names}): their times do not compare."
+    devices = set(trials["device_name"].dropna()) if "device_name" in trials else set()
+    if len(devices) > 1:
+        yield f"Trials ran on different devices ({', '.join(sorted(devices))}): their times do not compare."
+    elif devices and not devices & _devices_here(frames.environment):
+        # A key says nothing of the host, so a folder that came from elsewhere is resumed, not measured again.
+        yield (
+            f"Trials were reused from a run on another machine ({devices.pop()}): their times are not this "
+            "machine's. Run with --fresh to measure here."
+        )
     checkout = frames.environment.get("checkout")
     if isinstance(checkout, dict) and checkout.get("dirty"):
         yield "deqbench's source had uncommitted changes when this ran."
+
+
+def _devices_here(environment: Mapping[str, Any]) -> set[Any]:
+    """Return the names under which trials of the machine that told this run would call their device."""
+    cpu = environment.get("cpu") or {}
+    return {cpu.get("model"), *(gpu.get("name") for gpu in environment.get("gpus") or ())}
