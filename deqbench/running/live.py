@@ -12,7 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from deqbench.records import Status
-from deqbench.running.progress import ending_sentence, plan_sentence, result_sentence
+from deqbench.running.sentences import ending_sentence, plan_sentence, result_sentence
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -10,7 +10,7 @@ import os
 from typing import IO, TYPE_CHECKING, Any, Protocol
 
 from deqbench.keeping.store import finite
-from deqbench.records import Status
+from deqbench.running.sentences import ending_sentence, plan_sentence, result_sentence
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -176,32 +176,3 @@ class JsonLines:
     def emit(self, event: str, **facts: Any) -> None:
         """Write one event."""
         print(json.dumps(finite({"event": event, **facts})), file=self.stream, flush=True)
-
-
-def plan_sentence(plan: Plan, folder: Path) -> str:
-    """Return how many trials there are and how many of them run."""
-    total, reused = len(plan.trials), len(plan.reused)
-    kept = f", {reused} done already" if reused else ""
-    return f"{total} trial{'s' if total != 1 else ''}{kept}; records go to {folder}"
-
-
-def ending_sentence(record: Record) -> str:
-    """Return one line on how a trial ended: status, label, time, and why it failed."""
-    wall = record.costs.get("wall_seconds")
-    seconds = "" if wall is None else f"  {wall:.1f} s"
-    reason = "" if record.status is Status.OK or not record.reason else f"  ({one_line(record.reason)})"
-    return f"{record.status.value:<13} {record.trial.label}{seconds}{reason}"
-
-
-def result_sentence(result: RunResult) -> str:
-    """Return the counts of a run in one line."""
-    counts = ", ".join(f"{count} {status}" for status, count in sorted(result.counts.items()))
-    kept = f" ({result.reused} from an earlier run)" if result.reused else ""
-    head = "Interrupted; the same command resumes." if result.interrupted else "Done:"
-    return f"{head} {counts or 'nothing'} of {result.planned}{kept}, in {result.wall_seconds:.1f} s"
-
-
-def one_line(text: str) -> str:
-    """Return text with its line breaks taken out, cut to fit beside a label."""
-    flat = " ".join(text.split())
-    return flat if len(flat) <= 160 else f"{flat[:157]}..."
