@@ -6,13 +6,14 @@ The judge sees pairs (z, f(z)) that the counted map vouches for. It never asks a
 from __future__ import annotations
 
 from dataclasses import dataclass
+from time import perf_counter
 from enum import IntEnum
 from typing import Literal, NamedTuple
 
 import torch
 from torch import Tensor
 
-from deqbench.equilibria.maps import flat_rows
+from deqbench.equilibria.maps import Counter, flat_rows
 from deqbench.errors import ConfigurationError
 
 Norm = Literal["relative", "absolute", "l1"]
@@ -71,9 +72,19 @@ class Stop:
 
 
 class TracePoint(NamedTuple):
-    """One check: calls spent so far, the samples still looked at (K,), and their residuals (K,)."""
+    """One check: what was spent until then, the samples still looked at (K,), and their residuals (K,).
+
+    Attributes:
+        calls: Calls of the map on a batch, as a sample in it counts them.
+        equivalents: Map-equivalents spent on the whole batch: see ``Counter.equivalents``.
+        seconds: Wall time since the solve began, the device synchronised.
+        rows: Places of the samples in the batch, (K,).
+        residual: Their residuals, (K,).
+    """
 
     calls: int
+    equivalents: float
+    seconds: float
     rows: Tensor
     residual: Tensor
 
@@ -104,10 +115,12 @@ class Judge:
         z0: Start, (B, *s): what a sample returns that never had a finite residual.
         stop: Tolerance and norm.
         image: Whether to keep f(z) rather than z; its graph is one call longer.
-        trace: Whether to keep every check.
+        trace: What has been spent is read from it at every check, and every check kept; None: none is.
     """
 
-    def __init__(self, z0: Tensor, stop: Stop, *, image: bool = False, trace: bool = False) -> None:
+    def __init__(
+        self, z0: Tensor, stop: Stop, *, image: bool = False, trace: Counter | None = None
+    ) -> None:
         half = z0.dtype in (torch.float16, torch.bfloat16)
         self.dtype = torch.float32 if half else z0.dtype  # squares overflow in half precision
         self.unit = torch.finfo(z0.dtype).eps
@@ -127,16 +140,23 @@ class Judge:
         self.first: Tensor | None = None  # ||f(z) - z|| at the first check
         self.gap: Tensor | None = None  # the same at the last check
         self.layouts: list[tuple[Tensor | None, _Rows]] = []  # before each compaction
-        self.trace: list[TracePoint] | None = [] if trace else None
+        self.trace: list[TracePoint] = []
+        self.counter = trace
+        self.batch = self.width
+        self.spent = 0.0 if trace is None else trace.equivalents(self.batch)
+        self.begun = perf_counter()
 
     def observe(self, z: Tensor, fz: Tensor, calls: int) -> int:
         """Judge the iterates of all rows and return how many samples still search."""
         with torch.no_grad():
             check = self._measure(z, fz)
             low, high, rise = self._summary(check.value)
-        if self.trace is not None:
+        if self.counter is not None:
+            # The summary was read on the host: the device has done all that was asked of it.
+            seconds = perf_counter() - self.begun
+            spent = self.counter.equivalents(self.batch) - self.spent
             rows = torch.arange(self.width, device=z.device) if self.rows is None else self.rows
-            self.trace.append(TracePoint(calls, rows, check.value))
+            self.trace.append(TracePoint(calls, spent, seconds, rows, check.value))
         point = fz if self.image else z
         if self.active is None and rise < 0 and low > self.stop.tolerance:
             # All improved and none is done: the common case copies nothing.

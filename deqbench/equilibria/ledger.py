@@ -20,6 +20,7 @@ class Totals:
         sample_calls: Evaluations of f on a sample.
         vjps: Vector-Jacobian products on a batch; the adjoint equation's calls are these.
         jvps: Jacobian-vector products on a batch.
+        resolvents: Resolvents of a monotone map's linear part on a batch.
         samples: Samples solved for.
         unconverged_samples: Samples that missed the tolerance, for whatever reason.
         non_finite_samples: Samples that met an infinity or a NaN.
@@ -32,6 +33,7 @@ class Totals:
     sample_calls: int = 0
     vjps: int = 0
     jvps: int = 0
+    resolvents: int = 0
     samples: int = 0
     unconverged_samples: int = 0
     non_finite_samples: int = 0
@@ -42,6 +44,7 @@ class Totals:
         """Charge what a counter saw; an adjoint map's calls are vector-Jacobian products."""
         self.vjps += counter.vjps + (counter.calls if adjoint else 0)
         self.jvps += counter.jvps
+        self.resolvents += counter.resolvents
         if not adjoint:
             self.map_calls += counter.calls
             self.sample_calls += counter.sample_calls
@@ -67,6 +70,7 @@ class Ledger:
         backward: Solves of the adjoint equation.
         keep_last: Whether to keep the last forward solve for probes.
         last: (map, z*) of the last forward solve, detached; None unless ``keep_last``.
+        start: z0 of the last forward solve, detached; None unless ``keep_last``.
         solution: Statuses, residuals and calls of the last forward solve; None unless ``keep_last``.
     """
 
@@ -74,14 +78,16 @@ class Ledger:
     backward: Totals = field(default_factory=Totals)
     keep_last: bool = False
     last: tuple[Map, Tensor] | None = None
+    start: Tensor | None = None
     solution: Solution | None = None
 
-    def record_forward(self, f: Map, solution: Solution) -> None:
+    def record_forward(self, f: Map, z0: Tensor, solution: Solution) -> None:
         """Count the outcome of one forward solve; its calls are charged with ``add_calls``."""
         self.forward.add_outcome(solution)
         if self.keep_last:
             inputs = [part.detach() for part in f.inputs]
             self.last = (Map(f.function, inputs), solution.z.detach())
+            self.start = z0.detach()
             self.solution = replace(solution, z=solution.z.detach())
 
     def to_costs(self) -> dict[str, float | int]:

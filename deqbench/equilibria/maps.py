@@ -67,12 +67,20 @@ class Counter:
         sample_calls: The same, each times the number of samples in it.
         vjps: Vector-Jacobian products u^T J.
         jvps: Jacobian-vector products J v.
+        resolvents: Resolvents (I + a (I - W))^-1 v of a monotone map's linear part.
+        sample_products: vjps, jvps and resolvents, each times the number of samples in it.
     """
 
     calls: int = 0
     sample_calls: int = 0
     vjps: int = 0
     jvps: int = 0
+    resolvents: int = 0
+    sample_products: int = 0
+
+    def equivalents(self, batch: int) -> float:
+        """Return what was asked for in map-equivalents: calls and products on a whole batch of ``batch``."""
+        return (self.sample_calls + self.sample_products) / max(batch, 1)
 
 
 class Map:
@@ -134,6 +142,7 @@ class Map:
     def vjp(self, z: Tensor, u: Tensor) -> Tensor:
         """Return u^T J(z) for each sample, (B, *s): one vjp, and one call unless f is affine."""
         self.counter.vjps += 1
+        self.counter.sample_products += z.shape[0]
         if self.affine is not None:
             return self.affine.T.linear(u)
         leaf, fz = self.linearise(z)
@@ -142,6 +151,7 @@ class Map:
     def jvp(self, z: Tensor, v: Tensor) -> Tensor:
         """Return J(z) v for each sample, (B, *s): one jvp, and one call unless f knows its ``linear``."""
         self.counter.jvps += 1
+        self.counter.sample_products += z.shape[0]
         linear: Callable[[Tensor], Tensor] | None = getattr(self.function, "linear", None)
         if linear is not None:
             return linear(v)

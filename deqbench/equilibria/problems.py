@@ -68,7 +68,7 @@ class Problem:
 
     def _record(self, solution: Solution) -> None:
         if self.totals is self.ledger.forward:
-            self.ledger.record_forward(self.f, solution)
+            self.ledger.record_forward(self.f, self.z0, solution)
         else:
             self.totals.add_outcome(solution)
         if not self.quiet and not bool(solution.converged.all()):

@@ -43,6 +43,7 @@ class Solution:
         calls: Calls of the map until the sample was done, (B,) int32.
         steps: Steps of the solver.
         trace: Every check, ragged, where it was asked for; else empty.
+        state: The solver's last state on the whole batch, where it was asked for; else None.
     """
 
     z: Tensor
@@ -51,6 +52,7 @@ class Solution:
     calls: Tensor
     steps: int
     trace: tuple[TracePoint, ...] = ()
+    state: Any = None
 
     @property
     def converged(self) -> Tensor:
@@ -58,7 +60,7 @@ class Solution:
         return self.status == SolveStatus.CONVERGED
 
 
-def drive(  # noqa: PLR0913 -- two of the six are switches with defaults
+def drive(  # noqa: PLR0913 -- three of the seven are switches with defaults
     solver: Solver | ExternalSolver,
     f: Map,
     z0: Tensor,
@@ -66,6 +68,7 @@ def drive(  # noqa: PLR0913 -- two of the six are switches with defaults
     *,
     differentiable: bool = False,
     trace: bool = False,
+    keep_state: bool = False,
 ) -> Solution:
     """Look for z = f(z) from z0 and return what was found, sample by sample.
 
@@ -81,16 +84,19 @@ def drive(  # noqa: PLR0913 -- two of the six are switches with defaults
         stop: Tolerance, norm, limit of calls.
         differentiable: Keep the graph of the solver's steps (stepwise solvers only).
         trace: Keep the residuals of every check.
+        keep_state: Keep the last state of a stepwise solver. No sample then leaves the batch; one that is
+            done is held where it is, by telling the solver f(z) = z there.
 
     Raises:
         ConfigurationError: The solver cannot be differentiated through, or the map changes shapes.
     """
     with torch.set_grad_enabled(differentiable and torch.is_grad_enabled()):
-        judge = Judge(z0, stop, image=differentiable, trace=trace)
+        judge = Judge(z0, stop, image=differentiable, trace=f.counter if trace else None)
+        state = None
         if z0.shape[0] == 0:
             steps = 0
         elif isinstance(solver, Solver):
-            steps = _step(solver, f, z0, judge)
+            steps, state = _step(solver, f, z0, judge, keep_state=keep_state)
         elif differentiable:
             raise ConfigurationError(
                 f"{type(solver).__name__} is an external solver; its steps cannot be differentiated. "
@@ -99,13 +105,17 @@ def drive(  # noqa: PLR0913 -- two of the six are switches with defaults
         else:
             steps = _watch(solver, f, z0, judge)
         found = judge.verdict()
-    return Solution(found.z, found.status, found.residual, found.calls, steps, tuple(judge.trace or ()))
+        kept = state if keep_state else None
+    return Solution(found.z, found.status, found.residual, found.calls, steps, tuple(judge.trace), kept)
 
 
-def _step(solver: Solver, f: Map, z0: Tensor, judge: Judge) -> int:
-    """Step until every sample is done or the calls are spent; return the steps taken."""
+def _step(
+    solver: Solver, f: Map, z0: Tensor, judge: Judge, *, keep_state: bool = False
+) -> tuple[int, Any]:
+    """Step until every sample is done or the calls are spent; return the steps taken and the last state."""
     stop, counter, steps = judge.stop, f.counter, 0
     before = counter.calls
+    f = _HeldMap(f, judge) if keep_state else f
     state = solver.init(f, z0)
     while True:
         calls = counter.calls - before
@@ -118,11 +128,11 @@ def _step(solver: Solver, f: Map, z0: Tensor, judge: Judge) -> int:
                 calls = counter.calls - before
             left = judge.observe(z, fz, calls)
             if left == 0:
-                return steps
+                return steps, state
             if spent:
                 judge.give_up(calls)
-                return steps
-            if 2 * left <= judge.width and f.inputs:
+                return steps, state
+            if 2 * left <= judge.width and f.inputs and not keep_state:
                 width, kept = judge.width, judge.compact()
                 f, state = f.rows(kept), _take_rows(state, kept, width)
         state = solver.step(f, state)
@@ -144,6 +154,25 @@ def _take_rows(value: Any, index: Tensor, width: int) -> Any:
         names = [item.name for item in fields(value)]
         return replace(value, **{n: _take_rows(getattr(value, n), index, width) for n in names})
     return value
+
+
+class _HeldMap(Map):
+    """The map, but f(z) = z for the samples that are done: their search stands still, in any solver."""
+
+    __slots__ = ("judge",)
+
+    def __init__(self, f: Map, judge: Judge) -> None:
+        super().__init__(f.function, f.inputs, f.counter)
+        self.judge = judge
+
+    def __call__(self, z: Tensor) -> Tensor:
+        fz = super().__call__(z)
+        active = self.judge.active
+        if active is None:
+            return fz
+        self.fz = torch.where(active.reshape(-1, *[1] * (z.dim() - 1)), fz, z)
+        self.versions = (z._version, self.fz._version)
+        return self.fz
 
 
 class _Enough(BaseException):
