@@ -8,6 +8,7 @@
     ├── PluginError              a plugin could not be loaded, or clashes with another
     ├── StoreError               a run folder cannot be read or written
     ├── InapplicableError        a component cannot serve here (a direct solver, a map that is not affine)
+    ├── EquilibriumError         an equilibrium missed its tolerance, and was asked to raise
     └── NonFiniteError           a number that must be finite is not
 
 The command line prints the message and exits 2. Any other exception is a mistake of ours and keeps its
@@ -59,6 +60,10 @@ class StoreError(DeqbenchError):
 
 class InapplicableError(DeqbenchError):
     """A component that cannot serve this trial; the trial is recorded as skipped, with this reason."""
+
+
+class EquilibriumError(DeqbenchError):
+    """An equilibrium, or its adjoint equation, missed its tolerance where ``unconverged`` is ``raise``."""
 
 
 class NonFiniteError(DeqbenchError):

@@ -1,4 +1,4 @@
-"""The eight hooks. Each takes nothing and returns the entries a plugin offers of one kind."""
+"""The nine hooks. Each takes nothing and returns the entries a plugin offers of one kind."""
 
 from __future__ import annotations
 
@@ -22,6 +22,11 @@ class Hooks:
     @hookspec
     def deqbench_models(self) -> Iterable[Entry]:
         """Offer models, implicit or explicit: ``build(inputs, outputs) -> nn.Module``."""
+        raise NotImplementedError
+
+    @hookspec
+    def deqbench_maps(self) -> Iterable[Entry]:
+        """Offer families of equilibrium maps: ``draw(seed) -> Drawn``."""
         raise NotImplementedError
 
     @hookspec

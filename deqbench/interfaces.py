@@ -90,6 +90,30 @@ class Model(Protocol):
         ...
 
 
+@dataclass(frozen=True)
+class Drawn:
+    """One equilibrium problem that a family drew.
+
+    Attributes:
+        module: forward(x) -> output (B, ...). Calls ``deqbench.equilibrium`` exactly once; float64 on the
+            CPU. The core casts and moves it.
+        x: Inputs, (B, *in), float64 on the CPU.
+        loss: Output, float64 on the CPU, -> scalar; what the experiment ``gradient`` differentiates.
+    """
+
+    module: nn.Module
+    x: Tensor
+    loss: Callable[[Tensor], Tensor]
+
+
+class MapFamily(Protocol):
+    """Equilibrium problems of a known kind and difficulty; the same seed gives the same bits."""
+
+    def draw(self, seed: int) -> Drawn:
+        """Return the problem that the named stream ``map`` of this seed draws."""
+        ...
+
+
 class Iterate(NamedTuple):
     """The smallest solver state: a point and the map's value there, both (B, *s)."""
 
@@ -140,6 +164,23 @@ class ExternalSolver(Protocol):
 
     def solve(self, f: Map, z0: Tensor, stop: Stop) -> Tensor:
         """Return a point near the equilibrium, (B, *s)."""
+        ...
+
+
+@runtime_checkable
+class QuasiNewton(Protocol):
+    """A stepwise solver whose state holds an estimate H of (I - J)^-1, J = df/dz, that others may use."""
+
+    def init(self, f: Map, z0: Tensor) -> Any:
+        """As a :class:`Solver`'s."""
+        ...
+
+    def step(self, f: Map, state: Any) -> Any:
+        """As a :class:`Solver`'s."""
+        ...
+
+    def inverse_transposed(self, state: Any, v: Tensor) -> Tensor:
+        """Return H^T v for each sample, (B, *s); no call of f."""
         ...
 
 
@@ -206,6 +247,15 @@ class Claim(Protocol):
 
 HessianProduct = Callable[["Tensor"], "Tensor"]
 """v -> H v at fixed parameters; both flat, (P,)."""
+
+
+@runtime_checkable
+class Penalised(Protocol):
+    """A module that asks for more than a small loss; the objective adds its penalty to the loss."""
+
+    def penalty(self) -> Tensor:
+        """Return what the last forward pass is to be charged with, a scalar, attached to the parameters."""
+        ...
 
 
 @runtime_checkable

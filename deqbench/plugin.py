@@ -25,11 +25,12 @@ from typing import Any
 import pluggy
 
 from deqbench.errors import InapplicableError, NonFiniteError
-from deqbench.interfaces import Iterate, Observation, Split, Splits, Task
+from deqbench.interfaces import Drawn, Iterate, Observation, Split, Splits, Task
 
 __all__ = [
     "PROJECT",
     "Component",
+    "Drawn",
     "Entry",
     "InapplicableError",
     "Iterate",
@@ -44,7 +45,7 @@ __all__ = [
 PROJECT = "deqbench"
 """Name of the pluggy project and of the entry-point group."""
 
-KINDS = ("datasets", "models", "solvers", "gradients", "trainers", "probes", "claims", "suites")
+KINDS = ("datasets", "models", "maps", "solvers", "gradients", "trainers", "probes", "claims", "suites")
 """The kinds of component; ``deqbench_<kind>`` is the hook that offers them."""
 
 hookimpl = pluggy.HookimplMarker(PROJECT)

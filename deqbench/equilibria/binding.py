@@ -15,15 +15,17 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, get_args
 
 import torch
 from torch import Tensor
 
+from deqbench.equilibria.adjoints import unit_rows
 from deqbench.equilibria.ledger import Ledger, Totals
 from deqbench.equilibria.maps import AffineMap, Function, Map
-from deqbench.equilibria.problems import AnySolver, EquilibriumWarning, Problem, unit_rows
+from deqbench.equilibria.problems import AnySolver, Problem
 from deqbench.equilibria.solving import Stop
+from deqbench.equilibria.unconverged import EquilibriumWarning, Unconverged
 from deqbench.errors import ConfigurationError
 from deqbench.interfaces import Gradient
 
@@ -50,6 +52,7 @@ class _Binding:
     gradient: Gradient | None = None
     stop: Stop | None = None
     ledger: Ledger | None = None
+    unconverged: Unconverged | None = None
 
 
 _UNBOUND = _Binding()
@@ -63,13 +66,17 @@ def bound(
     gradient: Gradient,
     stop: Stop | None = None,
     ledger: Ledger | None = None,
+    unconverged: Unconverged = "record",
 ) -> Iterator[Ledger]:
     """Serve every equilibrium in the block with these; yield the ledger that records them.
 
-    Bound solves never warn: their ledger says what missed its tolerance.
+    Unless told otherwise, bound solves neither warn nor raise: their ledger says what missed its tolerance.
+
+    Raises:
+        ConfigurationError: ``unconverged`` is none of the three.
     """
     ledger = Ledger() if ledger is None else ledger
-    token = _binding.set(_Binding(solver, gradient, stop, ledger))
+    token = _binding.set(_Binding(solver, gradient, stop, ledger, _known(unconverged)))
     try:
         yield ledger
     finally:
@@ -94,6 +101,7 @@ def equilibrium(  # noqa: PLR0913 -- every option is a keyword of its own, none 
     gradient: Gradient | str | None = None,
     stop: Stop | None = None,
     ledger: Ledger | None = None,
+    unconverged: Unconverged | None = None,
 ) -> Tensor:
     """Return z* = f(z*, *inputs), (B, *s), connected to the graph of the inputs and of f's weights.
 
@@ -107,18 +115,21 @@ def equilibrium(  # noqa: PLR0913 -- every option is a keyword of its own, none 
         gradient: Likewise; else the implicit gradient.
         stop: When to stop; else what is bound.
         ledger: Where the solve is recorded; else what is bound.
+        unconverged: What is done when a sample misses the tolerance, forward or backward: ``record``
+            counts it in the ledger, ``warn`` warns once a process too, ``raise`` raises too. Else
+            what is bound; else ``record`` if there is a ledger that was given, and ``warn`` if there is none.
 
     Raises:
-        ConfigurationError: An input lacks a row per sample.
+        ConfigurationError: An input lacks a row per sample, or an option is unknown.
+        EquilibriumError: A sample missed the tolerance and that was to be raised.
 
     Warns:
-        EquilibriumWarning: Once a process, if a sample missed the tolerance and no ledger was given
-            or bound that would say so.
+        EquilibriumWarning: A sample missed the tolerance and that was to be warned of.
     """
     _check_inputs(z0, inputs)
     binding = _binding.get()
     book = ledger or binding.ledger
-    quiet = book is not None
+    usual: Unconverged = "warn" if book is None else "record"
     book = book or Ledger()
     problem = Problem(
         Map(f, inputs),
@@ -127,7 +138,7 @@ def equilibrium(  # noqa: PLR0913 -- every option is a keyword of its own, none 
         stop or binding.stop or Stop(),
         book,
         book.forward,
-        quiet=quiet,
+        unconverged=_known(unconverged or binding.unconverged or usual),
     )
     if not torch.is_grad_enabled():
         return problem.solve()
@@ -135,7 +146,18 @@ def equilibrium(  # noqa: PLR0913 -- every option is a keyword of its own, none 
     return attached
 
 
+def _known(unconverged: Unconverged) -> Unconverged:
+    if unconverged not in get_args(Unconverged):
+        raise ConfigurationError(f"unconverged is {unconverged!r}; give 'record', 'warn' or 'raise'.")
+    return unconverged
+
+
 def _check_inputs(z0: Tensor, inputs: tuple[Tensor, ...]) -> None:
+    if z0.dim() == 0 or not z0.is_floating_point():
+        raise ConfigurationError(
+            f"The start z0 has shape {tuple(z0.shape)} and type {z0.dtype}; give a tensor of a real "
+            "floating type with one row per sample, (B, ...)."
+        )
     for place, part in enumerate(inputs):
         if part.dim() == 0 or part.shape[0] != z0.shape[0]:
             raise ConfigurationError(

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 
+import torch
 from torch import Tensor
 
 from deqbench.equilibria.maps import Counter, Map
 from deqbench.equilibria.solving import Solution, SolveStatus
+
+_FEW = 128
+"""Samples up to which lists are faster than tensors."""
 
 
 @dataclass
@@ -55,10 +59,24 @@ class Totals:
         self.samples += solution.status.numel()
         if solution.status.numel() == 0:
             return
-        self.unconverged_samples += int((~solution.converged).sum())
-        self.non_finite_samples += int((solution.status == SolveStatus.NON_FINITE).sum())
-        self.sample_steps += int(solution.calls.sum())
-        self.worst_residual = max(self.worst_residual, float(solution.residual.max()))
+        unconverged, non_finite, calls, worst = _summary(solution)
+        self.unconverged_samples += unconverged
+        self.non_finite_samples += non_finite
+        self.sample_steps += calls
+        self.worst_residual = max(self.worst_residual, worst)
+
+
+def _summary(solution: Solution) -> tuple[int, int, int, float]:
+    """Return unconverged and non-finite samples, calls and the worst residual, in one transfer."""
+    status = solution.status
+    if status.numel() <= _FEW and status.device.type == "cpu":
+        found = status.tolist()
+        unconverged, non_finite = len(found) - found.count(0), found.count(int(SolveStatus.NON_FINITE))
+        return unconverged, non_finite, sum(solution.calls.tolist()), max(solution.residual.tolist())
+    parts = (~solution.converged, status == SolveStatus.NON_FINITE, solution.calls)
+    sums = [part.sum(dtype=torch.float64) for part in parts]
+    numbers = torch.stack((*sums, solution.residual.amax().double())).tolist()
+    return int(numbers[0]), int(numbers[1]), int(numbers[2]), numbers[3]
 
 
 @dataclass

@@ -14,6 +14,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from deqbench.equilibria.monotone import Identity, LinearPart, MonotoneMap
 from deqbench.errors import ConfigurationError
 
 Function = Callable[..., Tensor]
@@ -23,6 +24,14 @@ Function = Callable[..., Tensor]
 def flat_rows(x: Tensor) -> Tensor:
     """Return x, (B, *s), as (B, d): one row per sample, for an empty batch and for scalar states too."""
     return x.flatten(1) if x.dim() > 1 else x.unsqueeze(1)
+
+
+def edits(x: Tensor) -> int:
+    """Return how often x was changed in place; 0 in inference mode, where torch does not count."""
+    try:
+        return x._version
+    except RuntimeError:  # asking is_inference() first would cost every call of a small map a tenth more
+        return 0
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,18 +44,25 @@ class AffineMap:
             softmax: c = 1 - gamma. Passing c, not gamma, keeps its digits as gamma -> 1.
         memo: What a solver keeps between solves with this matrix (factorisations); shared with ``T``.
         transposed: Whether this is the transpose of the map that ``memo`` and ``column_sum`` describe.
+        turned: M^T, without a graph: making this view at every call would cost half a small product.
     """
 
     matrix: Tensor
     column_sum: float | None = None
     memo: dict[Any, Any] = field(default_factory=dict, repr=False)
     transposed: bool = False
+    turned: Tensor = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "turned", self.matrix.detach().mT)
 
     def __call__(self, z: Tensor, offset: Tensor) -> Tensor:
         """Return M z + offset for each row: (B, d), (B, d) -> (B, d)."""
+        live = self.matrix.requires_grad and torch.is_grad_enabled()
+        turned = self.matrix.mT if live else self.turned
         if z.dim() == 2 and offset.shape == z.shape:
-            return torch.addmm(offset, z, self.matrix.mT)
-        return z @ self.matrix.mT + offset
+            return torch.addmm(offset, z, turned)
+        return z @ turned + offset
 
     def linear(self, v: Tensor) -> Tensor:
         """Return M v for each row: the Jacobian-vector product at every z."""
@@ -109,26 +125,61 @@ class Map:
         """The affine map behind it, if it is one; its offset is then ``inputs[0]``."""
         return self.function if isinstance(self.function, AffineMap) else None
 
+    @property
+    def monotone(self) -> MonotoneMap | None:
+        """The map behind it as s(W z + offset), if it has that form; an affine map's s is the identity."""
+        if isinstance(self.function, MonotoneMap):
+            return self.function
+        affine = self.affine
+        if affine is None:
+            return None
+        part = LinearPart(affine.matrix, memo=affine.memo, transposed=affine.transposed)
+        return MonotoneMap(part, Identity())
+
     def __call__(self, z: Tensor) -> Tensor:
         """Return f(z), (B, *s).
 
         Raises:
-            ConfigurationError: f changed the shape or the type of its state.
+            ConfigurationError: f changed the shape or the type of its state, or changed it in place.
         """
+        before = edits(z)
         fz = self.function(z, *self.inputs)
+        after = edits(z)
+        if after != before:
+            raise ConfigurationError(
+                "The map changed its state in place, which would pass every state for an equilibrium. "
+                "Use the operations that return a new tensor: z.mul(2), not z.mul_(2)."
+            )
+        counter, shape = self.counter, z.shape
+        counter.calls += 1
+        counter.sample_calls += shape[0]
+        if fz.shape != shape or fz.dtype != z.dtype:
+            raise self._changed(z, fz)
+        self.z, self.fz, self.versions = z, fz, (after, edits(fz))
+        return fz
+
+    def _returned(self, z: Tensor, fz: Tensor) -> Tensor:
+        """Charge a call that gave fz at z, and remember the pair."""
         self.counter.calls += 1
         self.counter.sample_calls += z.shape[0]
         if fz.shape != z.shape or fz.dtype != z.dtype:
-            raise ConfigurationError(
-                f"The map returned {tuple(fz.shape)} {fz.dtype} for a state {tuple(z.shape)} "
-                f"{z.dtype}; an equilibrium map keeps both. Mend the map or the start z0."
-            )
-        self.z, self.fz, self.versions = z, fz, (z._version, fz._version)
+            raise self._changed(z, fz)
+        self.z, self.fz, self.versions = z, fz, (edits(z), edits(fz))
         return fz
+
+    def _changed(self, z: Tensor, fz: Tensor) -> ConfigurationError:
+        return ConfigurationError(
+            f"The map returned {tuple(fz.shape)} {fz.dtype} for a state {tuple(z.shape)} "
+            f"{z.dtype}; an equilibrium map keeps both. Mend the map or the start z0."
+        )
 
     def witnessed(self, z: Tensor, fz: Tensor) -> bool:
         """Whether ``fz`` is, untouched, what the last call returned for this very ``z``."""
-        return z is self.z and fz is self.fz and self.versions == (z._version, fz._version)
+        return z is self.z and fz is self.fz and self.versions == (edits(z), edits(fz))
+
+    def vouch(self, z: Tensor, fz: Tensor) -> None:
+        """Take ``fz`` as its value at z, for a compiled graph whose calls nobody else could see."""
+        self.z, self.fz, self.versions = z, fz, (edits(z), edits(fz))
 
     def linearise(self, z: Tensor) -> tuple[Tensor, Tensor]:
         """Return a fresh leaf at z and f there, attached to it; one call.
@@ -160,8 +211,56 @@ class Map:
         product: Tensor = torch.func.jvp(lambda point: self.function(point, *self.inputs), (z,), (v,))[1]
         return product
 
+    def pushforward(self, z: Tensor, v: Tensor) -> tuple[Tensor, Tensor]:
+        """Return f(z) and J(z) v, (B, *s) each: one call and one jvp; the call is as good as any other."""
+        if hasattr(self.function, "linear"):
+            return self(z), self.jvp(z, v)
+        self.counter.jvps += 1
+        self.counter.sample_products += z.shape[0]
+        pair = torch.func.jvp(lambda point: self.function(point, *self.inputs), (z,), (v,))
+        return self._returned(z, pair[0]), pair[1]
+
+    def jacobian(self, z: Tensor) -> Tensor:
+        """Return J(z) of each sample, (B, d, d), held constant.
+
+        Made of one call and d vjps, or of d jvps if f knows its ``linear``.
+        """
+        places = range(flat_rows(z).shape[1])
+        if hasattr(self.function, "linear"):
+            return torch.stack([flat_rows(self.jvp(z, _unit(z, place))) for place in places], 2)
+        leaf, fz = self.linearise(z)
+        self.counter.vjps += len(places)
+        self.counter.sample_products += len(places) * z.shape[0]
+        rows = [
+            torch.autograd.grad(fz, leaf, _unit(z, place), retain_graph=True, materialize_grads=True)[0]
+            for place in places
+        ]
+        return torch.stack([flat_rows(row) for row in rows], 1)
+
+    def split(self, z: Tensor) -> tuple[Tensor, Tensor]:
+        """Return W z + offset and s of it, which is f(z), for a monotone map: one call."""
+        monotone = self.monotone
+        assert monotone is not None, "only a map that has the form s(W z + offset) is split"
+        inner = monotone.inner(z, self.inputs[0])
+        return inner, self._returned(z, monotone.activation(inner, *self.inputs[1:]))
+
+    def resolvent(self, v: Tensor, step: float) -> Tensor:
+        """Return (I + step (I - W))^-1 v, (B, *s), for a monotone map: one resolvent."""
+        monotone = self.monotone
+        assert monotone is not None, "only a map that has the form s(W z + offset) has a resolvent"
+        self.counter.resolvents += 1
+        self.counter.sample_products += v.shape[0]
+        return monotone.operator.resolvent(v, step)
+
     def rows(self, index: Tensor) -> Map:
         """Return the map on the samples of ``index``, (K,) int64, counted by the same counter."""
         narrowed: Callable[[Tensor], Function] | None = getattr(self.function, "rows", None)
         function = self.function if narrowed is None else narrowed(index)
         return Map(function, [part.index_select(0, index) for part in self.inputs], self.counter)
+
+
+def _unit(like: Tensor, place: int) -> Tensor:
+    """Return a state whose every sample is the unit vector of a place."""
+    unit = torch.zeros_like(like)
+    flat_rows(unit)[:, place] = 1
+    return unit

@@ -2,25 +2,22 @@
 
 from __future__ import annotations
 
-import warnings
-from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
 from torch import Tensor
 
+from deqbench.equilibria.adjoints import Pullback, row_lengths
 from deqbench.equilibria.ledger import Ledger, Totals
-from deqbench.equilibria.maps import Counter, Function, Map, flat_rows
-from deqbench.equilibria.solving import Solution, Stop, drive
+from deqbench.equilibria.maps import Counter, Function, Map
+from deqbench.equilibria.monotone import MonotoneMap
+from deqbench.equilibria.solving import Solution, Stop, drive, rejudged
+from deqbench.equilibria.unconverged import Unconverged, respond
 from deqbench.interfaces import ExternalSolver, Solver
 
 AnySolver = Solver | ExternalSolver
-
-
-class EquilibriumWarning(UserWarning):
-    """An equilibrium was returned whose residual misses its tolerance."""
 
 
 @dataclass(frozen=True)
@@ -34,7 +31,7 @@ class Problem:
         stop: When that ends.
         ledger: Where solves, forward and backward, are recorded.
         totals: The half of the ledger this problem's own solves belong to.
-        quiet: Whether a missed tolerance is only recorded; otherwise it warns too.
+        unconverged: Whether a missed tolerance is recorded, warned of or raised.
     """
 
     f: Map
@@ -43,16 +40,36 @@ class Problem:
     stop: Stop
     ledger: Ledger
     totals: Totals
-    quiet: bool = True
+    unconverged: Unconverged = "record"
 
     def solve(self, *, differentiable: bool = False) -> Tensor:
         """Return z*, (B, *s): detached, or attached through the solver's steps."""
         f = Map(self.f.function, self.f.inputs)
         z0 = self.z0 if differentiable else self.z0.detach()
-        with _charging(self, f.counter):
+        try:
             solution = drive(self.solver, f, z0, self.stop, differentiable=differentiable)
+        finally:
+            self._charge(f.counter)
         self._record(solution)
         return solution.z if differentiable else solution.z.detach()
+
+    def solve_keeping(self, solver: Solver, *, hold: bool = True) -> tuple[Tensor, Any]:
+        """Solve by a stepwise solver: z*, (B, *s), detached, and the solver's last state of all samples.
+
+        Args:
+            solver: The problem's own, or what a gradient brings with it.
+            hold: Whether samples that are done stay where they are; else they move on with the rest, z* is
+                the last state's z, and its residual is what is recorded.
+        """
+        f, z0 = Map(self.f.function, self.f.inputs), self.z0.detach()
+        try:
+            solution = drive(solver, f, z0, self.stop, keep_state=True, hold=hold)
+        finally:
+            self._charge(f.counter)
+        if not hold and solution.state is not None:
+            solution = rejudged(solution, z0, self.stop)
+        self._record(solution)
+        return solution.z.detach(), solution.state
 
     def attach(self, z: Tensor, watch: AbstractContextManager[Any] | None = None) -> tuple[Tensor, Tensor]:
         """Return a leaf at z and f there with its graph: one call, charged.
@@ -61,18 +78,52 @@ class Problem:
             z: Where, (B, *s).
             watch: Entered around the call of f alone.
         """
-        leaf = z.detach().requires_grad_()
+        leaf, function = z.detach().requires_grad_(), self.f.function
+
+        def watched(point: Tensor, *inputs: Tensor) -> Tensor:
+            with watch or nullcontext():
+                return function(point, *inputs)
+
+        f = Map(function if watch is None else watched, self.f.inputs)
+        try:
+            with torch.enable_grad():
+                return leaf, f(leaf)
+        finally:
+            self._charge(f.counter)
+
+    def call(self, z: Tensor) -> Tensor:
+        """Return f(z), (B, *s), attached to what f depends on where gradients are on: one call, charged."""
         f = Map(self.f.function, self.f.inputs)
-        with _charging(self, f.counter), torch.enable_grad(), watch or nullcontext():
-            return leaf, f(leaf)
+        try:
+            return f(z)
+        finally:
+            self._charge(f.counter)
+
+    def pullback(self, leaf: Tensor, fz: Tensor) -> Function:
+        """Return v -> J^T v, (B, *s), from the graph of :meth:`attach`; each is charged as a backward vjp."""
+        affine = self.f.affine
+        linear = Pullback(leaf, fz, self).linear if affine is None else affine.T.linear
+
+        def product(v: Tensor) -> Tensor:
+            self.ledger.backward.vjps += 1
+            return linear(v)
+
+        return product
+
+    def narrowed(self, f: Map) -> Problem:
+        """Return the problem of some of its rows: the same but for the map."""
+        return replace(self, f=Map(f.function, f.inputs))
+
+    def _charge(self, counter: Counter) -> None:
+        """Charge what a counter saw; the adjoint map's calls are products."""
+        self.totals.add_calls(counter, adjoint=self.totals is self.ledger.backward)
 
     def _record(self, solution: Solution) -> None:
         if self.totals is self.ledger.forward:
             self.ledger.record_forward(self.f, self.z0, solution)
         else:
             self.totals.add_outcome(solution)
-        if not self.quiet and not bool(solution.converged.all()):
-            _warn_once(int((~solution.converged).sum()), float(solution.residual.max()), self.stop)
+        respond(self.unconverged, solution, self.stop, adjoint=self.totals is self.ledger.backward)
 
     def adjoint(
         self, map_: Function, gradient: Tensor, *inputs: Tensor, solver: AnySolver, stop: Stop
@@ -90,10 +141,10 @@ class Problem:
             Map(map_, (gradient, *inputs)),
             gradient.detach(),
             solver,
-            replace(stop, norm="absolute"),
+            stop if stop.norm == "absolute" else replace(stop, norm="absolute"),
             self.ledger,
             self.ledger.backward,
-            quiet=self.quiet,
+            unconverged=self.unconverged,
         )
 
     def solve_adjoint(
@@ -104,87 +155,15 @@ class Problem:
         Solved for a gradient of unit length, sample by sample, so the loss's scale changes nothing.
         A gradient that is zero costs nothing. Every product is counted as a backward vjp.
         """
-        if not bool(gradient.any()):
+        length, greatest = row_lengths(gradient)
+        if greatest == 0:
             return torch.zeros_like(gradient)
-        unit, length = unit_rows(gradient)
+        unit = gradient / length
+        if isinstance(self.f.function, MonotoneMap):
+            dual, slope = self.f.function.adjoint(fz.detach(), *self.f.inputs[1:])
+            v = self.adjoint(dual, unit, slope, solver=solver, stop=stop).solve()
+            self.ledger.backward.vjps += 1
+            return dual.inner(v, unit) * length
         affine = self.f.affine
-        map_ = _Pullback(leaf, fz, self) if affine is None else affine.T
+        map_ = Pullback(leaf, fz, self) if affine is None else affine.T
         return self.adjoint(map_, unit, solver=solver, stop=stop).solve() * length
-
-
-def unit_rows(gradient: Tensor) -> tuple[Tensor, Tensor]:
-    """Return the gradient scaled to unit length in each sample, and the lengths, (B, 1, ...).
-
-    The lengths are detached; a zero row stays zero, with length 1.
-    """
-    length: Tensor = torch.linalg.vector_norm(flat_rows(gradient.detach()), dim=1)
-    length = torch.where(length > 0, length, 1.0).to(gradient.dtype)
-    length = length.reshape(-1, *[1] * (gradient.dim() - 1))
-    return gradient / length, length
-
-
-class _Pullback:
-    """u -> J^T u + g through one recorded graph of f; narrowing to some rows records it anew."""
-
-    def __init__(self, leaf: Tensor, fz: Tensor, problem: Problem) -> None:
-        self.leaf, self.fz, self.problem = leaf, fz, problem
-
-    def __call__(self, u: Tensor, gradient: Tensor) -> Tensor:
-        return self.linear(u) + gradient
-
-    def linear(self, v: Tensor) -> Tensor:
-        """Return J^T v."""
-        found = torch.autograd.grad(self.fz, self.leaf, v, retain_graph=True, allow_unused=True)[0]
-        return torch.zeros_like(v) if found is None else found
-
-    def rows(self, index: Tensor) -> Function:
-        """Return the pull-back of the samples of ``index``: one call on them, far cheaper products."""
-        f = Map(self.problem.f.function, self.problem.f.inputs)
-        if not f.inputs:
-            return _PartialPullback(self, index)
-        narrowed = f.rows(index)
-        leaf, fz = narrowed.linearise(self.leaf.detach().index_select(0, index))
-        self.problem.ledger.backward.add_calls(f.counter)
-        part = replace(self.problem, f=Map(narrowed.function, narrowed.inputs))
-        return _Pullback(leaf, fz, part)
-
-
-class _PartialPullback:
-    """The pull-back of some rows of a map that cannot be narrowed: the others are fed zeros."""
-
-    def __init__(self, whole: _Pullback, index: Tensor) -> None:
-        self.whole, self.index = whole, index
-
-    def __call__(self, u: Tensor, gradient: Tensor) -> Tensor:
-        full = torch.zeros_like(self.whole.leaf).index_copy(0, self.index, u)
-        return self.whole.linear(full).index_select(0, self.index) + gradient
-
-    def rows(self, index: Tensor) -> Function:
-        """Return the pull-back of fewer rows still."""
-        return _PartialPullback(self.whole, self.index[index])
-
-
-@contextmanager
-def _charging(problem: Problem, counter: Counter) -> Iterator[None]:
-    """Charge what a counter saw in the block, also when the block fails."""
-    adjoint = problem.totals is problem.ledger.backward
-    try:
-        yield
-    finally:
-        problem.totals.add_calls(counter, adjoint=adjoint)
-
-
-_warned: set[str] = set()
-
-
-def _warn_once(count: int, residual: float, stop: Stop) -> None:
-    if "unconverged" in _warned:
-        return
-    _warned.add("unconverged")
-    warnings.warn(
-        f"{count} sample(s) of an equilibrium missed the tolerance {stop.tolerance:g} ({stop.norm}) "
-        f"within {stop.max_calls} calls; the worst residual is {residual:.2g}. Raise max_calls, "
-        "change the solver, or pass a Ledger to keep count. This is said once a process.",
-        EquilibriumWarning,
-        stacklevel=4,
-    )

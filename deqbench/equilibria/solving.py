@@ -6,21 +6,23 @@ samples that are done, drop them from the batch, and keep each sample's best fin
 
 from __future__ import annotations
 
+import functools
 from dataclasses import dataclass, fields, is_dataclass, replace
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import Tensor
 
-from deqbench.equilibria.judging import Judge, SolveStatus, Stop, TracePoint
-from deqbench.equilibria.maps import AffineMap, Counter, Map, flat_rows
+from deqbench.equilibria.batch_judge import BatchJudge
+from deqbench.equilibria.judging import SolveStatus, Stop, TracePoint
+from deqbench.equilibria.maps import AffineMap, Counter, Map, edits, flat_rows
+from deqbench.equilibria.single_judge import SingleJudge
 from deqbench.errors import ConfigurationError
 from deqbench.interfaces import ExternalSolver, Solver
 
 __all__ = [
     "AffineMap",
     "Counter",
-    "Judge",
     "Map",
     "Solution",
     "SolveStatus",
@@ -28,7 +30,11 @@ __all__ = [
     "TracePoint",
     "drive",
     "flat_rows",
+    "rejudged",
 ]
+
+Judge = BatchJudge | SingleJudge
+"""What looks at the pairs (z, f(z)) of a solve, and says when it ends."""
 
 
 @dataclass(frozen=True)
@@ -69,6 +75,7 @@ def drive(  # noqa: PLR0913 -- three of the seven are switches with defaults
     differentiable: bool = False,
     trace: bool = False,
     keep_state: bool = False,
+    hold: bool = True,
 ) -> Solution:
     """Look for z = f(z) from z0 and return what was found, sample by sample.
 
@@ -86,17 +93,18 @@ def drive(  # noqa: PLR0913 -- three of the seven are switches with defaults
         trace: Keep the residuals of every check.
         keep_state: Keep the last state of a stepwise solver. No sample then leaves the batch; one that is
             done is held where it is, by telling the solver f(z) = z there.
+        hold: With ``keep_state``; False: samples that are done are moved on with the rest.
 
     Raises:
         ConfigurationError: The solver cannot be differentiated through, or the map changes shapes.
     """
     with torch.set_grad_enabled(differentiable and torch.is_grad_enabled()):
-        judge = Judge(z0, stop, image=differentiable, trace=f.counter if trace else None)
+        judge = _judge(z0, stop, image=differentiable, trace=f.counter if trace else None)
         state = None
         if z0.shape[0] == 0:
             steps = 0
-        elif isinstance(solver, Solver):
-            steps, state = _step(solver, f, z0, judge, keep_state=keep_state)
+        elif _stepwise(type(solver)) or isinstance(solver, Solver):
+            steps, state = _step(cast("Solver", solver), f, z0, judge, keep_state=keep_state, hold=hold)
         elif differentiable:
             raise ConfigurationError(
                 f"{type(solver).__name__} is an external solver; its steps cannot be differentiated. "
@@ -109,19 +117,34 @@ def drive(  # noqa: PLR0913 -- three of the seven are switches with defaults
     return Solution(found.z, found.status, found.residual, found.calls, steps, tuple(judge.trace), kept)
 
 
-def _step(
-    solver: Solver, f: Map, z0: Tensor, judge: Judge, *, keep_state: bool = False
+@functools.cache
+def _stepwise(kind: type) -> bool:
+    """Whether this class is a solver's: asking a protocol costs as much as a small map."""
+    return issubclass(kind, Solver)
+
+
+def _judge(z0: Tensor, stop: Stop, *, image: bool = False, trace: Counter | None = None) -> Judge:
+    kind = SingleJudge if z0.shape[0] == 1 and z0.device.type == "cpu" else BatchJudge
+    return kind(z0, stop, image=image, trace=trace)
+
+
+def _step(  # noqa: PLR0913 -- two of the six are switches with defaults
+    solver: Solver, f: Map, z0: Tensor, judge: Judge, *, keep_state: bool = False, hold: bool = True
 ) -> tuple[int, Any]:
     """Step until every sample is done or the calls are spent; return the steps taken and the last state."""
-    stop, counter, steps = judge.stop, f.counter, 0
-    before = counter.calls
-    f = _HeldMap(f, judge) if keep_state else f
+    counter, steps = f.counter, 0
+    before, limit, every = counter.calls, judge.stop.max_calls, judge.stop.check_every
+    due = -1 if every is None else 0  # the step at which the judge looks next
+    f = _HeldMap(f, judge) if keep_state and hold else f
+    # A compiled solver wants one size: it would be compiled anew for every other.
+    shrinks = bool(f.inputs) and not keep_state and not getattr(solver, "whole_batch", False)
     state = solver.init(f, z0)
     while True:
         calls = counter.calls - before
         # Steps are bounded too: a step that calls nothing would never spend the limit.
-        spent = max(calls, steps) >= stop.max_calls
-        if spent or steps % stop.check_every == 0:
+        spent = calls >= limit or steps >= limit
+        if spent or steps == due:
+            due = -1 if every is None else steps + every
             z, fz = state.z, state.fz
             if not f.witnessed(z, fz):
                 fz = f(z)
@@ -132,11 +155,27 @@ def _step(
             if spent:
                 judge.give_up(calls)
                 return steps, state
-            if 2 * left <= judge.width and f.inputs and not keep_state:
+            if 2 * left <= judge.width and shrinks:
                 width, kept = judge.width, judge.compact()
                 f, state = f.rows(kept), _take_rows(state, kept, width)
         state = solver.step(f, state)
         steps += 1
+
+
+def rejudged(solution: Solution, z0: Tensor, stop: Stop) -> Solution:
+    """Return the solution at its last state instead of its best iterates, wherever that state is finite."""
+    last = _judge(z0, stop)
+    last.observe(solution.state.z, solution.state.fz, int(solution.calls.max()))
+    found = last.verdict()
+    finite = torch.isfinite(found.residual)
+    missed = torch.where(solution.converged, int(SolveStatus.MAX_CALLS), solution.status)
+    status = torch.where(found.status == SolveStatus.CONVERGED, found.status, missed)
+    return replace(
+        solution,
+        z=torch.where(finite.reshape(-1, *[1] * (z0.dim() - 1)), solution.state.z, solution.z),
+        residual=torch.where(finite, found.residual, solution.residual),
+        status=torch.where(finite, status, solution.status).to(torch.int8),
+    )
 
 
 def _take_rows(value: Any, index: Tensor, width: int) -> Any:
@@ -171,7 +210,7 @@ class _HeldMap(Map):
         if active is None:
             return fz
         self.fz = torch.where(active.reshape(-1, *[1] * (z.dim() - 1)), fz, z)
-        self.versions = (z._version, self.fz._version)
+        self.versions = (edits(z), edits(self.fz))
         return self.fz
 
 
@@ -191,10 +230,12 @@ class _WatchedMap(Map):
 
     def __call__(self, z: Tensor) -> Tensor:
         fz = super().__call__(z)
-        calls = self.counter.calls - self.before
+        calls, stop = self.counter.calls - self.before, self.judge.stop
+        if stop.check_every is None and calls < stop.max_calls:
+            return fz
         if self.judge.observe(z.detach().clone(), fz, calls) == 0:
             raise _Enough
-        if calls >= self.judge.stop.max_calls:
+        if calls >= stop.max_calls:
             self.judge.give_up(calls)
             raise _Enough
         return fz

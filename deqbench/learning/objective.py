@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import torch
 
 from deqbench.errors import InapplicableError
-from deqbench.interfaces import AnalyticCurvature, AnalyticDiagonal, HessianProduct, Split
+from deqbench.interfaces import AnalyticCurvature, AnalyticDiagonal, HessianProduct, Penalised, Split
 from deqbench.learning.counts import Counts
 
 if TYPE_CHECKING:
@@ -31,6 +31,8 @@ class Batch(NamedTuple):
 class Objective:
     """Mean loss of a module on its training split plus ``l2 / 2 ||theta||^2`` over all its parameters.
 
+    A module that is ``Penalised`` has its penalty added; a closed form of its curvature is then not used.
+
     Attributes:
         module: The model; trainers change its parameters in place.
         loss: The loss and its l2.
@@ -38,6 +40,8 @@ class Objective:
         y: Training labels (N,) or targets (N, out).
         order_seed: Seed of the order in which minibatches are drawn.
         counts: What has been evaluated so far.
+        flow_time: Time of gradient flow that the trainer has covered, if it keeps to the flow: its own time,
+            or the sum of gradient descent's step lengths. 0 where a trainer does not say.
     """
 
     def __init__(self, module: nn.Module, loss: Loss, train: Split, order_seed: int = 0) -> None:
@@ -46,7 +50,9 @@ class Objective:
         self.x, self.y = train.x, train.y
         self.order_seed = order_seed
         self.counts = Counts()
+        self.flow_time = 0.0
         self.parameters = [p for p in module.parameters() if p.requires_grad]
+        self._penalised = isinstance(module, Penalised)
         self._copies = False  # whether a copy of the module is known to be independent of it
 
     @property
@@ -94,10 +100,18 @@ class Objective:
         x, y = batch or (self.x, self.y)
         for parameter in self.parameters:
             parameter.grad = None
-        loss = self.loss(self.module(x), y)
+        loss = self._loss(self.module, x, y)
         loss.backward()  # type: ignore[no-untyped-call]  # torch leaves Tensor.backward unannotated
         self.counts.add_gradients(1, int(x.shape[0]))
         return loss.detach() + self._decay_into_gradients()
+
+    def _loss(self, module: nn.Module, x: Tensor, y: Tensor) -> Tensor:
+        """Return the differentiable loss of the module on some samples, its penalty included, l2 not."""
+        loss = self.loss(module(x), y)
+        if not self._penalised:
+            return loss
+        assert isinstance(module, Penalised), "a copy is what the module is"
+        return loss + module.penalty()
 
     def _decay_into_gradients(self) -> Tensor | float:
         """Add l2 theta to the gradients and return l2 / 2 ||theta||^2: cheaper than a graph for it."""
@@ -117,7 +131,7 @@ class Objective:
     def value(self) -> Tensor:
         """Return the loss on the whole split, l2 included, as a detached scalar."""
         with torch.no_grad():
-            loss = self.loss(self.module(self.x), self.y)
+            loss = self._loss(self.module, self.x, self.y)
         self.counts.values += 1
         self.counts.samples += self.n
         return loss + self._decay() if self.loss.l2 else loss
@@ -138,7 +152,7 @@ class Objective:
         """
         pieces = torch.split(vector, [p.numel() for p in self.parameters])
         memo = {id(p): piece.view_as(p) for p, piece in zip(self.parameters, pieces, strict=True)}
-        loss = self.loss(copy.deepcopy(self.module, memo)(self.x), self.y)
+        loss = self._loss(copy.deepcopy(self.module, memo), self.x, self.y)
         if not self._copies and loss.requires_grad:
             self._copies = self._check_copy(loss)
         return loss + vector.square().sum() * (self.loss.l2 / 2)
@@ -163,7 +177,7 @@ class Objective:
         self.counts.linearisations += 1
         self.counts.samples += self.n
         closed = None
-        if isinstance(self.module, AnalyticCurvature):
+        if isinstance(self.module, AnalyticCurvature) and not self._penalised:
             closed = self.module.hessian_product(self.x, self.y, self.loss.name)
         product = closed or self._double_backward()
         l2 = self.loss.l2
@@ -178,7 +192,7 @@ class Objective:
 
     def _double_backward(self) -> HessianProduct:
         """Return v -> H v of the mean loss from one kept graph of its gradient."""
-        loss = self.loss(self.module(self.x), self.y)
+        loss = self._loss(self.module, self.x, self.y)
         gradients = torch.autograd.grad(loss, self.parameters, create_graph=True, materialize_grads=True)
         gradient = flat(gradients)
 
@@ -194,7 +208,7 @@ class Objective:
 
     def hessian_diagonal(self) -> Tensor | None:
         """Return the diagonal of H (P,), l2 included, where the module knows it in closed form; else None."""
-        if not isinstance(self.module, AnalyticDiagonal):
+        if not isinstance(self.module, AnalyticDiagonal) or self._penalised:
             return None
         diagonal = self.module.hessian_diagonal(self.x, self.y, self.loss.name)
         self.counts.linearisations += 1

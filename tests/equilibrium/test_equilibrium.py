@@ -5,16 +5,17 @@ import warnings
 import pytest
 import torch
 
-from deqbench.equilibria import problems
+from deqbench.equilibria import unconverged
 from deqbench.equilibria.binding import EquilibriumWarning, Ledger, bound, equilibrium, recording
 from deqbench.equilibria.solving import Stop
+from deqbench.errors import ConfigurationError, EquilibriumError
 from deqbench_plugins.gradients.implicit import Implicit
 from deqbench_plugins.solvers.picard import Picard
 
 
 @pytest.fixture
 def unwarned(monkeypatch):
-    monkeypatch.setattr(problems, "_warned", set())
+    monkeypatch.setattr(unconverged, "_warned", set())
 
 
 def cosine(z, x):
@@ -106,3 +107,34 @@ def test_without_a_graph_only_the_solve_is_paid():
     assert not z.requires_grad
     assert ledger.forward.map_calls == ledger.to_costs()["forward_map_calls"]
     assert ledger.backward.solves == 0
+
+
+def test_an_unconverged_solve_raises_on_request():
+    ledger = Ledger()
+    with pytest.raises(EquilibriumError, match=r"3 of 3 samples of an equilibrium .* \(max_calls\)"):
+        equilibrium(cosine, torch.zeros_like(X), X, stop=Stop(1e-12, 3), ledger=ledger, unconverged="raise")
+    assert ledger.forward.unconverged_samples == 3
+
+
+def test_an_unconverged_adjoint_raises_as_its_forward_was_to():
+    x = X.clone().requires_grad_()
+    gradient = Implicit(tolerance=1e-12, max_products=2)
+    with bound(solver=Picard(), gradient=gradient, stop=Stop(1e-8), unconverged="raise"):
+        z = equilibrium(cosine, torch.zeros_like(X), x)
+    with pytest.raises(EquilibriumError, match="an adjoint equation"):
+        z.sum().backward()
+
+
+def test_a_solve_with_a_ledger_may_warn_too(unwarned):
+    with pytest.warns(EquilibriumWarning, match="once a process"):
+        equilibrium(cosine, torch.zeros_like(X), X, stop=Stop(1e-12, 3), ledger=Ledger(), unconverged="warn")
+
+
+def test_a_converged_solve_raises_nothing():
+    z = equilibrium(cosine, torch.zeros_like(X), X, stop=Stop(1e-8), unconverged="raise")
+    torch.testing.assert_close(z, cosine(z, X), rtol=1e-7, atol=1e-7)
+
+
+def test_an_unknown_answer_to_a_missed_tolerance_is_an_error():
+    with pytest.raises(ConfigurationError, match="'record', 'warn' or 'raise'"):
+        equilibrium(cosine, torch.zeros_like(X), X, unconverged="ignore")

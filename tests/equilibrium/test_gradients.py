@@ -12,7 +12,11 @@ from deqbench.equilibria.binding import AffineMap, Ledger, bound, equilibrium
 from deqbench.equilibria.solving import Stop
 from deqbench.errors import ConfigurationError, InapplicableError
 from deqbench_plugins.gradients.implicit import Implicit
+from deqbench_plugins.gradients.neumann import Neumann
 from deqbench_plugins.gradients.one_step import OneStep
+from deqbench_plugins.gradients.phantom import Phantom
+from deqbench_plugins.gradients.reversible import Reversible
+from deqbench_plugins.gradients.shine import Shine
 from deqbench_plugins.gradients.unrolled import UnrolledGradient
 from deqbench_plugins.solvers.anderson import Anderson
 from deqbench_plugins.solvers.broyden import Broyden
@@ -21,6 +25,16 @@ from deqbench_plugins.solvers.picard import Picard
 
 TIGHT = Stop(1e-13, 500)
 ITERATIVE = [Picard(), Anderson(), Broyden()]
+EVERY = [
+    Implicit(),
+    OneStep(),
+    UnrolledGradient(),
+    Phantom(),
+    Phantom(form="neumann"),
+    Neumann(),
+    Shine(refinement=1),
+    Reversible(),
+]
 
 
 def random(*shape, seed=0, grad=False):
@@ -139,9 +153,10 @@ def test_a_weight_that_cannot_be_found_is_refused_not_differentiated_wrongly():
         torch.autograd.grad(z.sum(), w, create_graph=True)
 
 
-def test_one_module_may_be_used_several_times_before_backward():
+@pytest.mark.parametrize("gradient", [g for g in EVERY if not isinstance(g, UnrolledGradient)], ids=repr)
+def test_one_module_may_be_used_several_times_before_backward(gradient):
     free, x = random(3, 3, grad=True), random(2, 3, seed=1)
-    with bound(solver=Anderson(), gradient=Implicit(), stop=TIGHT):
+    with bound(solver=Broyden(), gradient=gradient, stop=Stop(1e-9, 300)):
         together = torch.autograd.grad((tanh_layer(free, x) * tanh_layer(free, 2 * x)).sum(), free)[0]
         a, b = tanh_layer(free, x), tanh_layer(free, 2 * x)
         apart = torch.autograd.grad((a * b.detach()).sum(), free)[0]
@@ -149,9 +164,10 @@ def test_one_module_may_be_used_several_times_before_backward():
     torch.testing.assert_close(together, apart)
 
 
-def test_backward_may_run_twice_on_a_retained_graph():
+@pytest.mark.parametrize("gradient", EVERY, ids=repr)
+def test_backward_may_run_twice_on_a_retained_graph(gradient):
     free, x = random(3, 3, grad=True), random(2, 3, seed=1)
-    with bound(solver=Anderson(), gradient=Implicit(), stop=TIGHT):
+    with bound(solver=Broyden(), gradient=gradient, stop=Stop(1e-9, 300)):
         loss = tanh_layer(free, x).sum()
         loss.backward(retain_graph=True)
         once = free.grad.clone()
@@ -209,13 +225,13 @@ def test_one_step_is_the_vjp_of_the_last_map():
         torch.testing.assert_close(a, b)
 
 
-def test_implicit_and_one_step_return_the_same_point():
+def test_gradients_return_the_same_point():
     free, x = random(3, 3, grad=True), random(2, 3, seed=1)
     points = []
-    for gradient in (Implicit(), OneStep()):
+    for gradient in (Implicit(), OneStep(), Phantom(), Neumann()):
         with bound(solver=Picard(), gradient=gradient, stop=Stop(1e-3)):
             points.append(tanh_layer(free, x).detach())
-    assert torch.equal(*points)
+    assert all(torch.equal(points[0], point) for point in points[1:])
 
 
 def test_unrolled_equals_backpropagation_through_the_same_steps():
@@ -241,17 +257,17 @@ def test_unrolled_freezes_rows_without_losing_their_gradient():
     torch.testing.assert_close(found, (1 / (1 - level / 2)).expand(8, 2), rtol=1e-9, atol=0)
 
 
-@pytest.mark.parametrize("gradient", [Implicit(), OneStep(), UnrolledGradient()], ids=repr)
+@pytest.mark.parametrize("gradient", EVERY, ids=repr)
 def test_an_empty_batch_passes_every_gradient(gradient):
     free, x = random(3, 3, grad=True), torch.empty(0, 3, dtype=torch.float64)
-    with bound(solver=Anderson(), gradient=gradient, stop=TIGHT):
+    with bound(solver=Broyden(), gradient=gradient, stop=TIGHT):
         z = tanh_layer(free, x)
         assert z.shape == (0, 3)
         if z.requires_grad:
             z.sum().backward()
 
 
-@pytest.mark.parametrize("gradient", [Implicit(), OneStep()], ids=repr)
+@pytest.mark.parametrize("gradient", EVERY, ids=repr)
 def test_no_graph_outlives_its_loss(gradient):
     class Cell(torch.nn.Module):
         def forward(self, z, x):
@@ -259,7 +275,7 @@ def test_no_graph_outlives_its_loss(gradient):
 
     cell, x = Cell(), random(2, 3, grad=True)
     alive = weakref.ref(cell)
-    with bound(solver=Picard(), gradient=gradient, stop=TIGHT):
+    with bound(solver=Broyden(), gradient=gradient, stop=TIGHT):
         equilibrium(cell, torch.zeros(2, 3, dtype=torch.float64), x).sum().backward()
     del cell
     gc.collect()

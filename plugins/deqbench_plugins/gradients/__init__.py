@@ -22,4 +22,12 @@ def deqbench_gradients() -> list[Entry]:
             f"{_ROOM}.one_step:OneStep",
             "Jacobian-free backpropagation (JFB): the last step only",
         ),
+        Entry("phantom", f"{_ROOM}.phantom:Phantom", "A few damped steps from the equilibrium (phantom)"),
+        Entry(
+            "reversible",
+            f"{_ROOM}.reversible:Reversible",
+            "Backpropagation through a coupled iteration that is undone, not stored (RevDEQ)",
+        ),
+        Entry("shine", f"{_ROOM}.shine:Shine", "The forward quasi-Newton inverse, shared (SHINE)"),
+        Entry("neumann", f"{_ROOM}.neumann:Neumann", "The adjoint equation's Neumann series, truncated"),
     ]

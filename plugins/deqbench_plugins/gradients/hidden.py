@@ -36,11 +36,13 @@ class Hidden(TorchFunctionMode):
         args: Sequence[Any] = (),
         kwargs: Mapping[str, Any] | None = None,
     ) -> Any:
-        for tensor in _tensors((args, kwargs)):
-            if tensor.requires_grad and id(tensor) not in self.known:
-                self.found[id(tensor)] = tensor
-        result = func(*args, **(kwargs or {}))
-        self.known.update((id(tensor), tensor) for tensor in _tensors(result))
+        for value in (*args, *kwargs.values()) if kwargs else args:
+            for tensor in (value,) if isinstance(value, Tensor) else _tensors(value):
+                if tensor.requires_grad and id(tensor) not in self.known:
+                    self.found[id(tensor)] = tensor
+        result = func(*args, **kwargs) if kwargs else func(*args)
+        for tensor in (result,) if isinstance(result, Tensor) else _tensors(result):
+            self.known[id(tensor)] = tensor
         return result
 
 
@@ -92,6 +94,7 @@ def refuse_unknown_leaves(result: Tensor, known: Sequence[Tensor]) -> None:
         InapplicableError: It does, so that a derivative by the known ones would lack a part.
     """
     stops = {tensor.grad_fn for tensor in known}
+    leaves = {id(tensor) for tensor in known}
     pending, seen = [result.grad_fn], set()
     while pending:
         node = pending.pop()
@@ -99,6 +102,8 @@ def refuse_unknown_leaves(result: Tensor, known: Sequence[Tensor]) -> None:
             continue
         seen.add(node)
         if hasattr(node, "variable"):
+            if id(node.variable) in leaves:
+                continue
             raise InapplicableError(
                 f"The map hides a tensor of shape {tuple(node.variable.shape)} from second derivatives "
                 "(through a hand-written autograd function); give it to the map as an input, or use "

@@ -19,6 +19,10 @@ if TYPE_CHECKING:
     from deqbench.equilibria.solving import Stop
 
 
+_LEAST_TOLERANCE = {torch.float64: 6e-14, torch.float32: 3e-5, torch.float16: 8e-3, torch.bfloat16: 6e-2}
+"""u may be hundreds of times longer than g, and the residual cannot fall below rounding units of u."""
+
+
 @dataclass(frozen=True)
 class Implicit:
     """Implicit differentiation: u = J^T u + g is solved for u, then dL/dtheta = u^T df/dtheta.
@@ -39,8 +43,8 @@ class Implicit:
         float | None,
         Field(
             gt=0,
-            description="Adjoint residual over the incoming gradient's length, per sample; "
-            "None: the forward tolerance if that is relative, else 1e-6.",
+            description="Adjoint residual over the incoming gradient's length, per sample; None: the "
+            "forward tolerance, or its default if that is not relative, but no less than the type allows.",
         ),
     ] = None
     max_products: Annotated[
@@ -60,10 +64,14 @@ class Implicit:
         )
         return attached
 
-    def adjoint_stop(self, stop: Stop) -> Stop:
+    def adjoint_stop(self, stop: Stop, dtype: torch.dtype) -> Stop:
         """Return when the adjoint solve of a problem with this stop ends."""
-        tolerance = self.tolerance or (stop.tolerance if stop.norm == "relative" else 1e-6)
-        return replace(stop, tolerance=tolerance, max_calls=self.max_products or stop.max_calls)
+        tolerance = self.tolerance
+        if tolerance is None:
+            forward = stop if stop.norm == "relative" else replace(stop, tolerance=None)
+            tolerance = max(forward.tolerance_for(dtype), _LEAST_TOLERANCE.get(dtype, 0.0))
+        limit = self.max_products or stop.max_calls
+        return replace(stop, tolerance=tolerance, max_calls=limit, norm="absolute")
 
 
 @dataclass(frozen=True, eq=False)
@@ -77,7 +85,7 @@ class _Plan:
 
     def adjoint_settings(self) -> tuple[AnySolver, Stop]:
         """Return solver and stop of the adjoint equation."""
-        stop = self.gradient.adjoint_stop(self.problem.stop)
+        stop = self.gradient.adjoint_stop(self.problem.stop, self.fz.dtype)
         return self.gradient.solver or self.problem.solver, stop
 
 
@@ -130,10 +138,17 @@ def _differentiable_pull(
 def _attached_adjoint(plan: _Plan, incoming: Tensor, z: Tensor, inputs: list[Tensor]) -> Tensor:
     """Return u = J^T u + incoming as an equilibrium that can itself be differentiated."""
     from deqbench.equilibria.binding import unit_rows  # noqa: PLC0415 -- listing gradients costs no torch
+    from deqbench.equilibria.monotone import MonotoneMap  # noqa: PLC0415 -- likewise
 
     problem, affine = plan.problem, plan.problem.f.affine
     solver, stop = plan.adjoint_settings()
     unit, length = unit_rows(incoming)
+    if isinstance(problem.f.function, MonotoneMap):
+        monotone = problem.f.function
+        dual, slope = monotone.adjoint(monotone(z, *inputs), *inputs[1:])
+        split = problem.adjoint(dual, unit, slope, solver=solver, stop=stop)
+        v = Implicit(solver, stop.tolerance, stop.max_calls).attach(split)
+        return dual.inner(v, unit) * length
     if affine is not None:
         adjoint = problem.adjoint(affine.T, unit, solver=solver, stop=stop)
     else:
@@ -144,6 +159,8 @@ def _attached_adjoint(plan: _Plan, incoming: Tensor, z: Tensor, inputs: list[Ten
 
 class _AdjointMap:
     """u, g, z, *inputs -> J(z, *inputs)^T u + g: the adjoint equation as a map of all it depends on."""
+
+    traceable = False  # it records a graph of its own: a compiled solver takes its steps uncompiled
 
     def __init__(self, problem: Problem) -> None:
         self.problem = problem

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import torch
+
+from deqbench_plugins.gradients.attaching import value_with_graph
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -18,7 +20,7 @@ class OneStep:
     """The gradient of f at a z* held constant: the adjoint equation's u replaced by g.
 
     No adjoint solve, one call and its backpropagation. Biased: the error is at most
-    rho / (1 - rho) of the map's own derivative for a contraction of factor rho.
+    rho / (1 - rho) of the map's own derivative for a contraction of factor rho. First derivatives only.
 
     Source: S. Wu Fung et al. (2022), "JFB: Jacobian-Free Backpropagation for Implicit Networks", arXiv
     2103.12803; J. Bolte, E. Pauwels, S. Vaiter (2023), "One-step differentiation of iterative algorithms".
@@ -29,18 +31,4 @@ class OneStep:
         z = problem.solve()
         if not torch.is_grad_enabled():
             return z
-        fz = problem.attach(z)[1]
-        attached: Tensor = _ValueOf.apply(fz, z)  # type: ignore[no-untyped-call]  # torch's is untyped
-        return attached
-
-
-class _ValueOf(torch.autograd.Function):
-    """(graph, value) -> value, whose gradient goes to the graph: all gradients return the same z*."""
-
-    @staticmethod
-    def forward(_ctx: Any, _graph: Tensor, value: Tensor) -> Tensor:
-        return value.view_as(value)
-
-    @staticmethod
-    def backward(_ctx: Any, incoming: Tensor) -> tuple[Tensor, None]:
-        return incoming, None
+        return value_with_graph(problem.call(z), z)

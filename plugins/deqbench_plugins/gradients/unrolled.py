@@ -26,4 +26,6 @@ class UnrolledGradient:
 
     def attach(self, problem: Problem) -> Tensor:
         """Solve with a graph."""
-        return problem.solve(differentiable=torch.is_grad_enabled())
+        z = problem.solve(differentiable=torch.is_grad_enabled())
+        # An empty batch takes no step; a call gives it the graph that its loss expects.
+        return z if len(z) or not torch.is_grad_enabled() else problem.call(z)

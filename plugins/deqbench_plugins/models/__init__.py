@@ -17,6 +17,16 @@ def deqbench_models() -> list[Entry]:
             "Implicit: the deep equilibrium linear model (DELM)",
         ),
         Entry("deq-mlp", f"{_ROOM}.deq_mlp:DeqMlp", "Implicit: z = act(W z + U x + b), W contractive"),
+        Entry(
+            "deq-monotone",
+            f"{_ROOM}.deq_monotone:DeqMonotone",
+            "Implicit: a monotone operator equilibrium network",
+        ),
+        Entry(
+            "deq-monotone-conv",
+            f"{_ROOM}.deq_monotone:DeqMonotoneConv",
+            "Implicit: the same with circular convolutions",
+        ),
         Entry("linear", f"{_ROOM}.linear:Linear", "Explicit: affine, with its Hessian in closed form"),
         Entry("mlp", f"{_ROOM}.mlp:Mlp", "Explicit: a multilayer perceptron"),
         Entry(

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, NamedTuple
 import torch
 from pydantic import Field
 
-from deqbench.equilibria.solving import flat_rows
+from deqbench_plugins.solvers.history import SMALL, combination, products, wide_rows
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -17,15 +17,14 @@ if TYPE_CHECKING:
 
 
 class AndersonState(NamedTuple):
-    """The point, the map's value, and the last changes of both.
-
-    ``k`` <= memory columns are held; none at the start.
-    """
+    """The point, the map's value, and the last changes of both; none are held at the start."""
 
     z: Tensor  # (B, *s)
     fz: Tensor  # (B, *s)
-    moves: Tensor  # (B, k, d): changes of f(z)
-    bends: Tensor  # (B, k, d): changes of f(z) - z
+    gap: Tensor  # f(z) - z, (B, d)
+    moves: tuple[Tensor, ...]  # changes of f(z), each (B, d)
+    bends: tuple[Tensor, ...]  # changes of the gap, each (B, d)
+    gram: Tensor | None  # products of the bends, (B, k, k) float64; None where they are computed anew
 
 
 @dataclass(frozen=True)
@@ -33,8 +32,8 @@ class Anderson:
     """Anderson mixing (type II): the next point combines the last ones so that residuals cancel.
 
     With g = f(z) - z it solves min ||g - sum_j c_j dg_j|| over the last changes dg_j and takes
-    f(z) - sum_j c_j df_j, sample by sample. The normal equations are scaled to a unit diagonal
-    before a ridge of a few rounding units is added, so scaling z and f changes nothing, and a singular
+    f(z) - sum_j c_j df_j, sample by sample. The ridge of the normal equations is a few rounding units of
+    each column's own square, so scaling z and f changes nothing, and a singular
     system costs accuracy, never an exception. An absolute ridge would turn the weights uniform once
     residuals are smaller than it.
 
@@ -42,56 +41,87 @@ class Anderson:
     H. F. Walker and P. Ni (2011), "Anderson acceleration for fixed-point iterations".
     """
 
-    memory: Annotated[int, Field(ge=1, description="Past changes that are mixed.")] = 5
+    memory: Annotated[int, Field(ge=1, description="Past changes that are mixed.")] = 6
     damping: Annotated[
         float, Field(gt=0, le=1, description="Share of the mixed residual that is added; 1 is all.")
     ] = 1.0
 
     def init(self, f: Map, z0: Tensor) -> AndersonState:
         """Evaluate the start; no history."""
-        none = z0.new_empty(z0.shape[0], 0, z0[0].numel())
-        return AndersonState(z0, f(z0), none, none)
+        fz = f(z0)
+        return AndersonState(z0, fz, wide_rows(fz) - wide_rows(z0), (), (), None)
 
     def step(self, f: Map, state: AndersonState) -> AndersonState:
         """Mix, then evaluate; one call."""
-        value, gap = flat_rows(state.fz), flat_rows(state.fz - state.z)
+        value, gap, bends = wide_rows(state.fz), state.gap, state.bends
         mixed = value if self.damping == 1 else value - (1 - self.damping) * gap
-        if state.bends.shape[1]:
-            weights = mixing_weights(state.bends, gap).unsqueeze(1)  # (B, 1, k)
-            mixed = mixed - (weights @ state.moves).squeeze(1)
+        if bends:
+            gram, right = normal_equations(bends, gap, state.gram, _ridge(state.z))
+            weights = mixing_weights(gram, right).to(gap.dtype)
+            mixed = combination(mixed, state.moves, weights, -1)
             if self.damping != 1:
-                mixed = mixed + (1 - self.damping) * (weights @ state.bends).squeeze(1)
-        z = mixed.view_as(state.z)
+                mixed = combination(mixed, bends, weights, 1 - self.damping)
+        z = mixed.to(state.z.dtype).view_as(state.z)
         fz = f(z)
-        move, bend = flat_rows(fz) - value, flat_rows(fz - z) - gap
-        return AndersonState(z, fz, self._keep(state.moves, move), self._keep(state.bends, bend))
-
-    def _keep(self, history: Tensor, column: Tensor) -> Tensor:
-        return torch.cat(
-            (history[:, -(self.memory - 1) :] if self.memory > 1 else history[:, :0], column.unsqueeze(1)), 1
-        )
+        after = wide_rows(fz)
+        gap = after - wide_rows(z)
+        bend, kept = gap - state.gap, 1 - self.memory
+        held = bends[kept:] if kept else ()
+        moves = (*(state.moves[kept:] if kept else ()), after - value)
+        grown = None if gap.numel() <= SMALL else _grown(state.gram, held, bend, _ridge(z))
+        return AndersonState(z, fz, gap, moves, (*held, bend), grown)
 
 
 RIDGE = 10.0
-"""Ridge on the unit diagonal of the normal equations, in rounding units of the state's type."""
+"""Ridge, in rounding units of the state's type, of each diagonal entry of the normal equations."""
+NOT_ZERO = 1e-300
+"""Added to that entry, so that a column that is zero gets the weight zero."""
 
 
-def mixing_weights(columns: Tensor, target: Tensor) -> Tensor:
-    """Return the weights of the columns nearest to the target in least squares, (B, k).
+def _ridge(z: Tensor) -> float:
+    return 1 + RIDGE * torch.finfo(z.dtype).eps
+
+
+def normal_equations(
+    columns: tuple[Tensor, ...], target: Tensor, gram: Tensor | None = None, ridge: float = 1.0
+) -> tuple[Tensor, Tensor]:
+    """Return the columns' products, (B, k, k), and theirs with the target, (B, k), in float64.
 
     Args:
-        columns: (B, k, d).
+        columns: Each (B, d).
         target: (B, d).
+        gram: The products, if they are known, with their ridge.
+        ridge: Factor of the diagonal, > 1.
     """
-    both = torch.cat((columns, target.unsqueeze(1)), 1)
-    products = columns @ both.mT  # (B, k, k + 1)
-    k = columns.shape[1]
-    wide = products.double()  # the system is tiny; squaring has cost half the digits already
-    gram, right = wide[..., :k], wide[..., k]
-    length = gram.diagonal(dim1=1, dim2=2).sqrt()
-    scale = torch.where(length > 0, length, 1.0).reciprocal()
-    gram = gram * scale.unsqueeze(1) * scale.unsqueeze(2)
-    ridge = RIDGE * torch.finfo(columns.dtype).eps
-    gram = gram + ridge * torch.eye(k, dtype=gram.dtype, device=gram.device)
-    solution: Tensor = torch.linalg.solve_ex(gram, (right * scale).unsqueeze(2))[0].squeeze(2)
-    return (solution * scale).to(columns.dtype)
+    if gram is not None:
+        return gram, products(columns, target).double()
+    k = len(columns)
+    both = torch.stack((*columns, target), 1)
+    # The system is tiny; squaring has cost half the digits already.
+    found = torch.bmm(both[:, :k], both.mT).double()
+    gram, right = found[..., :k], found[..., k]
+    gram.diagonal(dim1=1, dim2=2).mul_(ridge).add_(NOT_ZERO)
+    return gram, right
+
+
+def _grown(gram: Tensor | None, held: tuple[Tensor, ...], bend: Tensor, ridge: float) -> Tensor:
+    """Return the products with those of the newest bend added and those of the dropped ones left out."""
+    row = products((*held, bend), bend).double()  # (B, k)
+    corner = row[:, -1:] * ridge + NOT_ZERO
+    k = len(held)
+    if gram is None or k == 0:
+        return corner.unsqueeze(2)
+    tall = torch.cat((gram[:, -k:, -k:], row[:, :k].unsqueeze(1)), 1)
+    last = torch.cat((row[:, :k], corner), 1)
+    return torch.cat((tall, last.unsqueeze(2)), 2)
+
+
+def mixing_weights(gram: Tensor, right: Tensor) -> Tensor:
+    """Return the weights of the columns nearest to a target in least squares, (B, k) float64.
+
+    Args:
+        gram: Products of the columns, (B, k, k) float64, with their ridge.
+        right: Products of the columns with the target, (B, k) float64.
+    """
+    weights: Tensor = torch.linalg.solve_ex(gram, right.unsqueeze(2))[0]
+    return weights.squeeze(2)

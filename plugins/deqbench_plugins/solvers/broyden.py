@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Annotated, NamedTuple
 import torch
 from pydantic import Field
 
-from deqbench.equilibria.solving import flat_rows
+from deqbench_plugins.solvers.history import SMALL, combination, products, wide_rows
 
 if TYPE_CHECKING:
     from torch import Tensor
 
     from deqbench.equilibria.solving import Map
 
-GROWTH = 1e3
+GROWTH = 1e4
 """Growth of ||f(z) - z|| over its least value so far beyond which a sample forgets its history."""
 
 
@@ -24,9 +24,10 @@ class BroydenState(NamedTuple):
 
     z: Tensor  # (B, *s)
     fz: Tensor  # (B, *s)
-    steps: tuple[Tensor, ...]  # each (B, d)
-    squares: tuple[Tensor, ...]  # ||step||^2, each (B, 1), never 0
+    steps: tuple[Tensor, ...]  # k + 1 of them, each (B, d)
+    shares: Tensor  # 1 / ||step||^2 of each, (B, k + 1); 0 where the factor is forgotten
     least: Tensor  # least ||f(z) - z||^2 so far, (B, 1)
+    chain: Tensor | None  # how each factor's share of f(z) - z enters the next ones', (B, k, k); small states
 
 
 @dataclass(frozen=True)
@@ -34,7 +35,8 @@ class Broyden:
     """Good Broyden on f(z) - z = 0, from the inverse Jacobian I, restarted when its memory is full.
 
     With full steps s_0, s_1, ... the inverse is the product of the factors
-    I + s_{j+1} s_j^T / ||s_j||^2, so memory + 1 states are all it holds, whatever the limit of calls.
+    I + s_{j+1} s_j^T / ||s_j||^2, so memory + 1 states are all it holds, whatever the limit of calls,
+    and fewer while fewer steps were taken.
     A sample whose update is singular or not finite, or whose residual has leapt, starts its history anew
     from a plain step.
 
@@ -42,35 +44,76 @@ class Broyden:
     storage is C. T. Kelley's (1995), "Iterative Methods for Linear and Nonlinear Equations", chapter 7.
     """
 
-    memory: Annotated[int, Field(ge=1, description="Updates kept until a restart.")] = 10
+    memory: Annotated[int, Field(ge=1, description="Updates kept until a restart.")] = 64
 
     def init(self, f: Map, z0: Tensor) -> BroydenState:
         """Evaluate the start; the first step is the map's own."""
         fz = f(z0)
-        step = flat_rows(fz - z0)
-        square = _square(step)
-        return BroydenState(z0, fz, (step,), (square,), square)
+        step = wide_rows(fz) - wide_rows(z0)
+        return _started(z0, fz, step, _square(step))
 
     def step(self, f: Map, state: BroydenState) -> BroydenState:
         """Take the step at hand, then find the next; one call."""
-        steps, squares = state.steps, state.squares
-        z = state.z + steps[-1].view_as(state.z)
+        steps, shares = state.steps, state.shares
+        z = (wide_rows(state.z) + steps[-1]).to(state.z.dtype).view_as(state.z)
         fz = f(z)
-        gap = flat_rows(fz - z)
-        square = _square(gap)
-        least = torch.minimum(state.least, square)
+        gap = wide_rows(fz) - wide_rows(z)
+        square = torch.linalg.vecdot(gap, gap).unsqueeze(1)  # 0 for a sample that is held: it forgets nothing
+        least = torch.minimum(state.least, torch.where(square > 0, square, 1.0))
         if len(steps) > self.memory:
-            return BroydenState(z, fz, (gap,), (square,), least)
-        ahead = gap
-        for k in range(len(steps) - 1):
-            share = torch.linalg.vecdot(steps[k], ahead).unsqueeze(1) / squares[k]
-            ahead = torch.addcmul(ahead, steps[k + 1], share)
-        share = 1 - torch.linalg.vecdot(steps[-1], ahead).unsqueeze(1) / squares[-1]
+            return _started(z, fz, gap, least)
+        ahead = _ahead(state, gap)
+        share = 1 - torch.linalg.vecdot(steps[-1], ahead).unsqueeze(1) * shares[:, -1:]
         sound = (share.abs() > 10 * torch.finfo(gap.dtype).eps) & (square <= GROWTH**2 * least)
         following = torch.where(sound, ahead / share, gap)
-        # An infinite square silences a factor: forgetting costs (B, 1) tensors, not the steps.
-        kept = (old.masked_fill(~sound, torch.inf) for old in squares)
-        return BroydenState(z, fz, (*steps, following), (*kept, _square(following)), least)
+        shares = torch.cat((shares * sound, _share(following)), 1)
+        steps = (*steps, following)
+        return BroydenState(z, fz, steps, shares, least, _chained(state.chain, steps))
+
+    def inverse_transposed(self, state: BroydenState, v: Tensor) -> Tensor:
+        """Return H^T v, H the estimate of (I - J)^-1: its factors transposed, the last one first."""
+        u = wide_rows(v)
+        for k in reversed(range(len(state.steps) - 1)):
+            share = torch.linalg.vecdot(state.steps[k + 1], u).unsqueeze(1) * state.shares[:, k : k + 1]
+            u = torch.addcmul(u, state.steps[k], share)
+        return u.to(v.dtype).view_as(v)
+
+
+def _ahead(state: BroydenState, gap: Tensor) -> Tensor:
+    """Return the product of the factors with f(z) - z, (B, d)."""
+    steps, shares, k = state.steps, state.shares, len(state.steps) - 1
+    if state.chain is not None and k > 1:
+        # All at once: factor j sees the gap and what the factors before it have added of s_1, ..., s_j.
+        seen = (products(steps[:k], gap) * shares[:, :k]).unsqueeze(2)
+        system = state.chain[:, :k, :k] * shares[:, :k].unsqueeze(2)
+        unit = torch.linalg.solve_triangular(-system, seen, upper=False, unitriangular=True)
+        return combination(gap, steps[1:], unit.squeeze(2))
+    for j in range(k):
+        share = torch.linalg.vecdot(steps[j], gap).unsqueeze(1) * shares[:, j : j + 1]
+        gap = torch.addcmul(gap, steps[j + 1], share)
+    return gap
+
+
+def _chained(chain: Tensor | None, steps: tuple[Tensor, ...]) -> Tensor | None:
+    """Return the chain with the products of the newest step: row j holds s_j s_{i+1}, for i < j."""
+    newest = steps[-1]
+    if newest.numel() > SMALL or (chain is None and len(steps) > 2):
+        return None  # a batch that was large and has shrunk goes on as it was
+    row = products(steps[1:], newest).unsqueeze(1)  # (B, 1, k)
+    if chain is None:
+        chain = row.new_zeros(row.shape[0], 1, 0)
+    k = row.shape[2]
+    tall = torch.cat((chain, row.new_zeros(row.shape[0], k, 1)), 2)
+    return torch.cat((tall, row), 1)
+
+
+def _started(z: Tensor, fz: Tensor, step: Tensor, least: Tensor) -> BroydenState:
+    return BroydenState(z, fz, (step,), _share(step), least, None)
+
+
+def _share(step: Tensor) -> Tensor:
+    """Return 1 / ||step||^2 of each row, (B, 1)."""
+    return _square(step).reciprocal()
 
 
 def _square(x: Tensor) -> Tensor:

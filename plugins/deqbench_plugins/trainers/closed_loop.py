@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextvars
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from queue import SimpleQueue
 from typing import Literal, TypeVar
 
@@ -15,7 +15,7 @@ class _Abandoned(BaseException):
     """Unwinds a loop that nobody will resume; no ``except Exception`` on its way holds it up."""
 
 
-def stepwise(solve: Callable[[Callable[[T], None]], None]) -> Iterator[T]:
+def stepwise(solve: Callable[[Callable[[T], None]], None]) -> Generator[T, None, None]:
     """Yield what a closed loop hands to its callback, pausing the loop until the next item is asked for.
 
     Only one of the two threads runs at a time, so the loop may use the caller's tensors, and the caller's

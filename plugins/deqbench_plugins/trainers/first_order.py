@@ -42,7 +42,9 @@ class GradientDescent:
 
     def steps(self, objective: Objective) -> Iterator[Tensor]:
         """Descend; one gradient of the whole split a step."""
-        return descend(objective, torch.optim.SGD(objective.parameters, lr=self.lr), "full")
+        for loss in descend(objective, torch.optim.SGD(objective.parameters, lr=self.lr), "full"):
+            objective.flow_time += self.lr
+            yield loss
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,153 @@
+"""The judge of one sample on the CPU: the rules of :mod:`deqbench.equilibria.batch_judge` in plain numbers.
+
+For one small state the rules cost more than the map when every one of them is an operation on tensors.
+"""
+
+from __future__ import annotations
+
+import math
+from time import perf_counter
+
+import torch
+from torch import Tensor
+
+from deqbench.equilibria.judging import (
+    BLOW_UP,
+    FALL_FAR,
+    FALL_NEAR,
+    PATIENCE_FAR,
+    PATIENCE_NEAR,
+    RUNAWAY,
+    WINDOW,
+    Past,
+    SolveStatus,
+    Stop,
+    TracePoint,
+    Verdict,
+    measured_type,
+    rounding_zones,
+)
+from deqbench.equilibria.maps import Counter
+
+
+class SingleJudge:
+    """Keeps the best finite iterate of a batch of one, its residual, status and calls.
+
+    Args:
+        z0: Start, (1, *s): what is returned if no residual was ever finite.
+        stop: Tolerance and norm.
+        image: Whether to keep f(z) rather than z; its graph is one call longer.
+        trace: What has been spent is read from it at every check, and every check kept; None: none is.
+    """
+
+    width = 1
+    active: Tensor | None = None  # as the batch judge's: no row is done while others search
+
+    def __init__(self, z0: Tensor, stop: Stop, *, image: bool = False, trace: Counter | None = None) -> None:
+        self.dtype = measured_type(z0)
+        self.casts = self.dtype != z0.dtype
+        self.order = 1 if stop.norm == "l1" else 2
+        self.relative = stop.norm == "relative"
+        self.tiny = torch.finfo(self.dtype).tiny
+        self.tolerance = stop.tolerance_for(z0.dtype)
+        self.near, self.far = rounding_zones(z0)
+        self.stop = stop
+        self.image = image
+        self.point = z0
+        self.best = math.inf
+        self.past: Past[float] = Past()
+        self.first = self.gap = math.nan
+        self.look_at = WINDOW
+        self.status, self.calls = SolveStatus.MAX_CALLS, 0
+        self.trace: list[TracePoint] = []
+        self.counter = trace
+        self.spent = 0.0 if trace is None else trace.equivalents(1)
+        self.begun = perf_counter() if trace is not None else 0.0
+
+    def observe(self, z: Tensor, fz: Tensor, calls: int) -> int:
+        """Judge the iterate and return 1 while the search goes on, else 0."""
+        if torch.is_grad_enabled():
+            with torch.no_grad():
+                gap, size, value = self._measure(z, fz)
+        else:  # the usual case, and entering no_grad costs as much as a norm
+            gap, size, value = self._measure(z, fz)
+        if self.counter is not None:
+            self._note(z, value, calls)
+        if value < self.best:
+            self.best, self.point = value, fz if self.image else z
+        if value > self.tolerance:
+            if calls < self.look_at:
+                return 1
+            if not gap > BLOW_UP * self.first:
+                return self._close(SolveStatus.STALLED, calls) if self._stuck(fz, calls) else 1
+        if value <= self.tolerance and size < math.inf:
+            return self._close(SolveStatus.CONVERGED, calls)
+        if bool(torch.isfinite(z).all()) and bool(torch.isfinite(fz).all()):
+            return self._close(SolveStatus.DIVERGED, calls)
+        return self._close(SolveStatus.NON_FINITE, calls)
+
+    def give_up(self, calls: int) -> None:
+        """Close the search: its calls are spent."""
+        far = self.gap > RUNAWAY * self.first
+        self._close(SolveStatus.DIVERGED if far else SolveStatus.MAX_CALLS, calls)
+
+    def concede(self, calls: int) -> None:
+        """Close the search although its solver has ended: it is stalled."""
+        self._close(SolveStatus.STALLED, calls)
+
+    def compact(self) -> Tensor:
+        """Never needed: one sample is done or is not."""
+        raise AssertionError("a batch of one cannot shrink")
+
+    def verdict(self) -> Verdict:
+        """Return what came of the sample, each part with one row."""
+        device = self.point.device
+        return Verdict(
+            self.point,
+            torch.full((1,), self.best, dtype=self.dtype, device=device),
+            torch.full((1,), int(self.status), dtype=torch.int8, device=device),
+            torch.full((1,), self.calls, dtype=torch.int32, device=device),
+        )
+
+    def _close(self, status: SolveStatus, calls: int) -> int:
+        self.status, self.calls = status, calls
+        return 0
+
+    def _measure(self, z: Tensor, fz: Tensor) -> tuple[float, float, float]:
+        """Return ||f(z) - z||, ||f(z)|| where it is asked for, and the residual."""
+        if self.casts:
+            z, fz = z.to(self.dtype), fz.to(self.dtype)
+        gap = float(torch.linalg.vector_norm(fz - z, self.order).item())
+        self.gap = gap
+        if self.first != self.first:
+            self.first = gap
+        if not self.relative:
+            return gap, 0.0, gap
+        size = float(torch.linalg.vector_norm(fz).item())
+        value = gap / max(size, self.tiny)
+        return gap, size, value if size < math.inf else math.nan
+
+    def _stuck(self, fz: Tensor, calls: int) -> bool:
+        """Whether the residual is near to rounding and no longer falls."""
+        self.look_at = calls + WINDOW
+        self.past.remember(calls, self.best)
+        zone = 0.0
+        for patience, fall, wide in (
+            (PATIENCE_NEAR, FALL_NEAR, self.near),
+            (PATIENCE_FAR, FALL_FAR, self.far),
+        ):
+            before = self.past.before(calls - patience)
+            if before is not None and self.best > fall * before:
+                zone = max(zone, wide)
+        if not zone:
+            return False
+        size = 1.0 if self.relative else float(torch.linalg.vector_norm(fz.to(self.dtype), self.order))
+        return self.best <= zone * size
+
+    def _note(self, z: Tensor, value: float, calls: int) -> None:
+        assert self.counter is not None, "only a traced solve is noted"
+        seconds = perf_counter() - self.begun
+        spent = self.counter.equivalents(1) - self.spent
+        rows = torch.zeros(1, dtype=torch.int64, device=z.device)
+        residual = torch.tensor([value], dtype=self.dtype, device=z.device)
+        self.trace.append(TracePoint(calls, spent, seconds, rows, residual))

@@ -1,0 +1,165 @@
+"""The judges: one transfer a check, both alike, best iterates kept without copies."""
+
+import pytest
+import torch
+from equilibrium_families import affine_softmax, family, tanh_map
+from torch.utils._python_dispatch import TorchDispatchMode
+
+from deqbench.equilibria import batch_judge
+from deqbench.equilibria.batch_judge import BatchJudge
+from deqbench.equilibria.best_iterates import HELD, BestIterates
+from deqbench.equilibria.judging import Past, SolveStatus, Stop
+from deqbench.equilibria.maps import Map
+from deqbench.equilibria.single_judge import SingleJudge
+from deqbench.equilibria.solving import drive
+from deqbench_plugins.solvers.anderson import Anderson
+from deqbench_plugins.solvers.broyden import Broyden
+from deqbench_plugins.solvers.picard import Picard
+
+SOLVERS = [Picard(), Picard(momentum=0.3), Anderson(), Broyden()]
+READS = ("aten::_local_scalar_dense", "aten::nonzero", "aten::equal", "aten::is_nonzero")
+
+
+class HostReads(TorchDispatchMode):
+    """Counts the operations that make the host wait for a device."""
+
+    def __init__(self):
+        super().__init__()
+        self.count = 0
+
+    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+        self.count += func.name().split(".")[0] in READS
+        return func(*args, **(kwargs or {}))
+
+
+@pytest.fixture
+def transfers(monkeypatch):
+    """Counts calls of ``tolist``, which no dispatch mode sees."""
+    made = []
+    plain = torch.Tensor.tolist
+    monkeypatch.setattr(torch.Tensor, "tolist", lambda x: made.append(1) or plain(x))
+    return made
+
+
+@pytest.mark.parametrize("every", [1, 4])
+@pytest.mark.parametrize("solver", SOLVERS, ids=repr)
+def test_the_host_waits_once_a_check_and_no_more(solver, every, transfers, monkeypatch):
+    monkeypatch.setattr(batch_judge, "FEW", 0)  # as on a device; on the CPU reading waits for nothing
+    f, z0 = family("tanhsym", 16, 24, 0.9, torch.float64)
+    with HostReads() as reads:
+        solution = drive(solver, f, z0, Stop(1e-8, 500, check_every=every))
+    assert solution.converged.all()
+    checks = solution.steps // every + 1
+    assert len(transfers) == checks
+    assert reads.count <= 1  # the tolerance, before the first step
+
+
+@pytest.mark.parametrize("norm", ["relative", "absolute", "l1"])
+@pytest.mark.parametrize(
+    ("name", "tolerance", "limit"), [("tanh", 1e-8, 200), ("tanh", 1e-30, 200), ("lin", 1e-8, 7)]
+)
+def test_one_sample_is_judged_as_a_batch_is(name, tolerance, limit, norm):
+    f, z0 = family(name, 1, 16, 0.9, torch.float64)
+    judges = [kind(z0, Stop(tolerance, limit, norm)) for kind in (SingleJudge, BatchJudge)]
+    state, left = Picard().init(f, z0), [1, 1]
+    for calls in range(1, limit + 1):
+        left = [judge.observe(state.z, state.fz, calls) for judge in judges]
+        assert left[0] == left[1]
+        if left == [0, 0]:
+            break
+        state = Picard().step(f, state)
+    if left == [1, 1]:
+        [judge.give_up(limit) for judge in judges]
+    single, batch = (judge.verdict() for judge in judges)
+    torch.testing.assert_close(single.residual, batch.residual)
+    assert all(torch.equal(a, b) for a, b in zip(single[2:], batch[2:], strict=True))
+    assert torch.equal(single.z, batch.z)
+
+
+@pytest.mark.parametrize("kind", [SingleJudge, BatchJudge])
+@pytest.mark.parametrize(
+    ("z", "fz", "status"),
+    [
+        (0.0, 0.0, SolveStatus.CONVERGED),
+        (1.0, float("nan"), SolveStatus.NON_FINITE),
+        (1.0, float("inf"), SolveStatus.NON_FINITE),
+        (1e30, -1e30, SolveStatus.DIVERGED),
+    ],
+)
+def test_ends_are_named_alike(kind, z, fz, status):
+    z, fz = torch.full((1, 3), z), torch.full((1, 3), fz)
+    judge = kind(torch.zeros(1, 3), Stop(1e-4))
+    assert judge.observe(z, fz, 1) == 0
+    found = judge.verdict()
+    assert found.status[0] == status
+    assert torch.isfinite(found.z).all()
+
+
+def test_a_sample_that_runs_away_is_given_up_within_a_window():
+    x = torch.ones(2, 2, dtype=torch.float64)
+    f = Map(lambda z, x: -10 * z + x, (x,))
+    solution = drive(Picard(), f, torch.zeros_like(x), Stop(1e-6, 500))
+    assert (solution.status == SolveStatus.DIVERGED).all()
+    assert (solution.calls <= 9 + 4).all()
+
+
+@pytest.mark.parametrize("solver", SOLVERS, ids=repr)
+@pytest.mark.parametrize("name", ["lin", "tanh", "tanhsym"])
+def test_a_search_at_its_rounding_floor_ends_in_about_twenty_calls(solver, name):
+    f, z0 = family(name, 8, 64, 0.9)
+    solution = drive(solver, f, z0, Stop(1e-12, 2000), trace=True)
+    assert ((solution.status == SolveStatus.STALLED) | solution.converged).all()
+    late = []
+    for row in range(8):
+        points = [
+            (p.calls, p.residual[p.rows == row].item()) for p in solution.trace if (p.rows == row).any()
+        ]
+        floor = next(calls for calls, value in points if value <= 1.25 * solution.residual[row])
+        late.append(int(solution.calls[row]) - floor)
+    assert sorted(late)[4] <= 20
+
+
+def test_slow_progress_near_rounding_is_not_called_stalled():
+    f, x = tanh_map(4, 64, 0.99, symmetric=True)
+    solution = drive(Picard(), Map(f, (x,)), torch.zeros_like(x), Stop(1e-6, 2000))
+    assert solution.converged.all()
+    assert solution.calls.max() > 300
+
+
+def test_best_iterates_are_each_samples_own():
+    g = torch.Generator().manual_seed(0)
+    points, better = torch.randn(12, 5, 2, 3, generator=g), torch.rand(12, 5, generator=g) > 0.6
+    iterates, expected = BestIterates(points[0]), points[0].clone()
+    for point, mask in zip(points[1:], better[1:], strict=True):
+        iterates.take_rows(point, mask)
+        expected[mask] = point[mask]
+        assert len(iterates.points) <= HELD
+    assert torch.equal(iterates.merged(), expected)
+
+
+def test_a_point_better_for_all_is_held_not_copied():
+    point = torch.ones(3, 2)
+    iterates = BestIterates(torch.zeros(3, 2))
+    iterates.take(point)
+    assert iterates.merged() is point
+
+
+def test_the_past_is_known_as_far_back_as_patience_asks():
+    past = Past()
+    for calls in range(4, 101, 4):
+        past.remember(calls, float(calls))
+    assert past.before(100 - 12) == 88
+    assert past.before(100 - 28) == 72
+    assert past.before(3) is None
+    assert len(past.marks) <= 9
+
+
+def test_a_batch_that_shrinks_keeps_every_samples_best():
+    share, phi = affine_softmax(32, 16, 0.5, torch.float64)
+    level = torch.linspace(0.2, 1.9, 32, dtype=torch.float64).unsqueeze(1)
+    f = Map(lambda z, x, level: level * (z @ share.matrix.T) + x, (phi, level))
+    solution = drive(Anderson(), f, torch.zeros_like(phi), Stop(1e-9, 300))
+    assert solution.converged.all()
+    fz = f(solution.z)
+    true = (fz - solution.z).norm(dim=1) / fz.norm(dim=1)
+    torch.testing.assert_close(solution.residual, true, rtol=1e-6, atol=1e-15)

@@ -1,0 +1,50 @@
+"""Random DELMs and data of every shape regime, drawn from a seed."""
+
+from __future__ import annotations
+
+import torch
+
+from deqbench_plugins.theory.delm import Delm
+from deqbench_plugins.theory.losses import ConvexLoss
+
+
+def draw(seed):
+    return torch.Generator().manual_seed(seed)
+
+
+def normal(generator, *shape):
+    return torch.randn(*shape, generator=generator, dtype=torch.float64)
+
+
+def random_state(seed, m, outputs, gamma, scale=1.0):
+    generator = draw(seed)
+    return Delm(scale * normal(generator, m, m), scale * normal(generator, outputs, m), 1.0 - gamma)
+
+
+def random_loss(seed, name, shape, rank=None, scale=1.0):
+    """Of shape (n, m, outputs). Labels are noise, so that classes are separable only where n <= m or so."""
+    n, m, outputs = shape
+    generator = draw(1000 + seed)
+    features = normal(generator, n, m)
+    if rank is not None:
+        features = features[:, :rank] @ normal(generator, rank, m) / rank**0.5
+    if name == "square":
+        return ConvexLoss(name, features, normal(generator, n, outputs), outputs, scale)
+    classes = max(outputs, 2)
+    return ConvexLoss(name, features, torch.randint(0, classes, (n,), generator=generator), outputs, scale)
+
+
+def random_case(seed, name="square", largest=3.3):
+    """A state and a loss of random shape, scale in [.3, largest] and gamma in [.05, .98]."""
+    generator = draw(5000 + seed)
+    m, outputs, n = (
+        int(torch.randint(low, high, (), generator=generator)) for low, high in ((2, 9), (1, 6), (2, 20))
+    )
+    outputs = max(outputs, 2) if name == "cross-entropy" else outputs
+    gamma = 0.05 + 0.93 * float(torch.rand((), generator=generator))
+    size = 0.3 + (largest - 0.3) * float(torch.rand((), generator=generator))
+    return random_state(seed, m, outputs, gamma, size), random_loss(seed, name, (n, m, outputs))
+
+
+def relative(found, truth):
+    return float(torch.linalg.vector_norm(found - truth) / torch.linalg.vector_norm(truth))
