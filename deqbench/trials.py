@@ -152,11 +152,12 @@ class Trial:
     Attributes:
         suite: Name of the suite it belongs to.
         experiment: What is measured: ``training``, ``equilibrium`` or ``gradient``.
-        components: Axis (dataset, model, solver, gradient, trainer) to the Ref as the suite wrote it.
+        components: Axis (dataset, model, map, solver, gradient, trainer) to the Ref as the suite wrote it.
         parameters: Axis to all of the component's parameters, defaults filled in.
         seed: The suite's seed; the streams (data, init, order, probe) are derived from it.
-        settings: Everything else that shapes the result: dtype, device, threads, budget.epochs and
-            budget.steps, stop (tolerance and call limit of equilibria), loss, evaluations.
+        settings: Everything else that shapes the result: dtype, device, threads, stop (tolerance and call
+            limit of equilibria); for training budget.epochs and budget.steps, loss, evaluations; for the
+            other experiments repeats.
         probes: Refs of the probes observed along the trial.
         provenance: What the result rests on: ``experiment``, ``data`` and one digest for each component
             (``dataset:digits``, ``model:deq-linear``, ...).
@@ -201,14 +202,14 @@ class Trial:
     def entry(self) -> str:
         """The competitor: model, solver, gradient and trainer, as the suite wrote them."""
         axes = ("model", "solver", "gradient", "trainer")
-        rest = [axis for axis in self.components if axis not in (*axes, "dataset")]
+        rest = [axis for axis in self.components if axis not in (*axes, "dataset", "map")]
         return " | ".join(str(self.components[axis]) for axis in (*axes, *rest) if axis in self.components)
 
     @property
     def label(self) -> str:
-        """One line for a person: data set, entry and seed."""
-        dataset = self.components.get("dataset")
-        return " | ".join(filter(None, [str(dataset) if dataset else "", self.entry, f"seed {self.seed}"]))
+        """One line for a person: data set or map, entry and seed."""
+        ground = self.components.get("dataset", self.components.get("map"))
+        return " | ".join(filter(None, [str(ground) if ground else "", self.entry, f"seed {self.seed}"]))
 
     def with_provenance(self, provenance: Mapping[str, str]) -> Trial:
         """Return the trial resting on the given provenance."""

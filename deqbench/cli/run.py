@@ -60,7 +60,8 @@ def run(  # noqa: PLR0913  one argument an option
     What is stored already under the same content key is used again; 'deqbench why TRIAL' explains it.
 
     Exit codes: 0 every trial is ok, 1 some are not, 2 a mistake in usage or configuration, 130 interrupted
-    (the same command resumes).
+    (the same command resumes). Where solvers or gradients themselves are measured (experiments equilibrium
+    and gradient), one that does not converge is a result and counts as ok.
     """
     from deqbench.keeping.runs import RunOptions  # noqa: PLC0415  as above
     from deqbench.running.progress import JsonLines, choose_listener  # noqa: PLC0415  --help needs none of it
@@ -81,6 +82,7 @@ def run(  # noqa: PLR0913  one argument an option
 
 def _print_trials(suite: Suite, registry: Registry, options: RunOptions, *, as_json: bool) -> int:
     from deqbench.running.runner import planned_trials  # noqa: PLC0415  torch, by way of the components
+    from deqbench.suites.optional import left_out  # noqa: PLC0415  as above
 
     trials = planned_trials(suite, registry, options)
     if as_json:
@@ -89,6 +91,8 @@ def _print_trials(suite: Suite, registry: Registry, options: RunOptions, *, as_j
         return 0
     for trial in trials:
         click.echo(trial.label)
+    for sentence in left_out(suite, registry):
+        click.echo(f"left out: {sentence}")
     click.echo(f"{len(trials)} trial{'s' if len(trials) != 1 else ''}; nothing was run (--dry-run)")
     return 0
 

@@ -15,6 +15,7 @@ from deqbench.plugin import Entry
 KIND_NAMES = {
     "datasets": "data set",
     "models": "model",
+    "maps": "map",
     "solvers": "solver",
     "gradients": "gradient",
     "trainers": "trainer",

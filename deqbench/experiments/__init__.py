@@ -14,13 +14,25 @@ from typing import Any, cast
 
 from deqbench.discovery.registry import PluginSources, Registry
 from deqbench.experiments.course import Course, Ending, ending_of
-from deqbench.records import Record
+from deqbench.records import Record, Status
 from deqbench.trials import Ref, Trial
 
-__all__ = ["EXPERIMENTS", "Course", "Ending", "fingerprint_job", "run_job", "run_trial"]
+__all__ = ["EXPERIMENTS", "FINDINGS", "Course", "Ending", "fingerprint_job", "run_job", "run_trial"]
 
-EXPERIMENTS: Mapping[str, str] = {"training": "deqbench.experiments.training"}
+EXPERIMENTS: Mapping[str, str] = {
+    "training": "deqbench.experiments.training",
+    "equilibrium": "deqbench.experiments.equilibrium",
+    "gradient": "deqbench.experiments.gradient",
+}
 """Experiment to the module that measures it."""
+
+_MISSES = frozenset({Status.NOT_CONVERGED, Status.DIVERGED})
+FINDINGS: Mapping[str, frozenset[Status]] = {
+    "training": frozenset(),
+    "equilibrium": _MISSES,
+    "gradient": _MISSES,
+}
+"""Statuses besides ok that are results, not failures: that a solver misses is what one wants to know."""
 
 Emit = Callable[[Any], None]
 """Takes one JSON value; what was emitted survives a crash of the trial."""

@@ -23,6 +23,7 @@ class RunResult:
         reused: Trials whose stored record stood.
         interrupted: Whether it was stopped before its end; the same command resumes it.
         wall_seconds: From the first worker to the last record.
+        findings: Statuses that answer the experiment's question as well as ok does.
     """
 
     folder: Path
@@ -31,13 +32,15 @@ class RunResult:
     reused: int
     interrupted: bool
     wall_seconds: float
+    findings: frozenset[Status] = frozenset()
 
     @property
     def exit_code(self) -> int:
-        """0 if every trial is ok, 1 if not, 130 if interrupted."""
+        """0 if every trial is ok or a finding, 1 if not, 130 if interrupted."""
         if self.interrupted:
             return 130
-        return 0 if self.counts.get(Status.OK, 0) == self.planned else 1
+        good = sum(self.counts.get(status, 0) for status in {Status.OK, *self.findings})
+        return 0 if good == self.planned else 1
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
+from deqbench.experiments import FINDINGS
 from deqbench.records import Status
 from deqbench.running.sentences import ending_sentence, plan_sentence, result_sentence
 
@@ -58,7 +59,7 @@ class LiveView:
         """Count the trial; a failure stays on the screen."""
         self._running.pop(record.trial.key, None)
         self._done += 1
-        if record.status is not Status.OK:
+        if record.status not in {Status.OK, *FINDINGS[record.trial.experiment]}:
             self._failed += 1
             self.console.print(Text(ending_sentence(record), style="red"))
 

@@ -51,10 +51,12 @@ class Plan:
     Attributes:
         trials: Each key once.
         files: Digest to the modules it covers, each with its own digest; lets ``why`` name a file.
+        left_out: A sentence for each component of an optional block that is not available here.
     """
 
     trials: tuple[Planned, ...]
     files: Mapping[str, Mapping[str, str]]
+    left_out: tuple[str, ...] = ()
 
     @property
     def reused(self) -> tuple[Planned, ...]:

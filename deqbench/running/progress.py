@@ -144,7 +144,8 @@ class JsonLines:
         """Tell the plan, with each trial's decision."""
         keys = ("key", "label", "decision", "reasons")
         rows = [{key: row[key] for key in keys} for row in (one.to_json() for one in plan.trials)]
-        self.emit("planned", folder=str(folder), to_run=len(plan.to_run), trials=rows)
+        missing = list(plan.left_out)
+        self.emit("planned", folder=str(folder), to_run=len(plan.to_run), left_out=missing, trials=rows)
 
     def started(self, trial: Trial) -> None:
         """Tell which trial started."""

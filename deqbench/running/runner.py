@@ -17,12 +17,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from deqbench.errors import StoreError
+from deqbench.experiments import FINDINGS
 from deqbench.keeping.runs import RunOptions, RunResult
 from deqbench.keeping.store import Store
 from deqbench.measuring import machine
 from deqbench.records import CurvePoint, Record, Status
 from deqbench.running.planning import Plan, Planned, make_plan
 from deqbench.running.progress import Listener, Quiet
+from deqbench.suites.optional import left_out
 from deqbench.suites.suite import expand
 from deqbench.workers import Job, Pool
 
@@ -80,6 +82,7 @@ def run_suite(
             plan = make_plan(
                 trials, registry, store, pool, fresh=options.fresh, retry_failed=options.retry_failed
             )
+            plan = replace(plan, left_out=left_out(suite, registry))
             run = _Run(store, listener, plan, registry.sources, start)
             run.begin(suite, options, trials, _environment(pool))
             try:
@@ -132,6 +135,7 @@ class _Run:
     statuses: dict[str, Status] = field(default_factory=dict)
     facts: dict[str, Any] = field(default_factory=dict)
     interrupted: bool = False
+    findings: frozenset[Status] = frozenset()
 
     def begin(
         self, suite: Suite, options: RunOptions, trials: Sequence[Trial], environment: Mapping[str, Any]
@@ -156,7 +160,9 @@ class _Run:
             "device": trials[0].settings["device"],
             "trials": len(self.plan.trials),
             "reused": len(self.plan.reused),
+            "left_out": list(self.plan.left_out),
         }
+        self.findings = FINDINGS[suite.experiment]
         self.store.write_run({**self.facts, "state": "running"})
         self.store.write_plan([one.to_json() for one in self.plan.trials])
         self.listener.planned(self.plan, self.store.folder)
@@ -202,6 +208,7 @@ class _Run:
             reused=len(self.plan.reused),
             interrupted=self.interrupted,
             wall_seconds=time.monotonic() - self.start,
+            findings=self.findings,
         )
         ended = datetime.now(UTC).isoformat(timespec="seconds")
         state = "interrupted" if self.interrupted else "finished"

@@ -15,10 +15,11 @@ if TYPE_CHECKING:
 
 
 def plan_sentence(plan: Plan, folder: Path) -> str:
-    """Return how many trials there are and how many of them run."""
+    """Return how many trials there are and how many of them run; a further line tells what is left out."""
     total, reused = len(plan.trials), len(plan.reused)
     kept = f", {reused} done already" if reused else ""
-    return f"{total} trial{'s' if total != 1 else ''}{kept}; records go to {folder}"
+    missing = "".join(f"\nleft out: {sentence}" for sentence in plan.left_out)
+    return f"{total} trial{'s' if total != 1 else ''}{kept}; records go to {folder}{missing}"
 
 
 def ending_sentence(record: Record) -> str:

@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from deqbench.errors import ConfigurationError, DeqbenchError
-from deqbench.suites.conditions import AXES
+from deqbench.suites.axes import AXES
+from deqbench.suites.optional import remedy
 from deqbench.suites.places import KeyPath, Mistake
 from deqbench.suites.schema import flat_vary
 from deqbench.trials import Ref, canonical_json
@@ -61,6 +62,10 @@ class Components:
             return False
         return True
 
+    def lacking(self, kind: str, ref: Ref) -> bool:
+        """Return whether the component needs a package that is not installed."""
+        return bool(remedy(self.registry, kind, ref))
+
     def implicit(self, model: Ref) -> bool:
         """Return whether a model calls for a solver and a gradient."""
         return bool(getattr(self.registry.target("models", model.name), "implicit", False))
@@ -78,11 +83,14 @@ def component_mistakes(raw: Mapping[str, Any], components: Components) -> Iterat
     blocks = raw.get("grid", ())
     for number, block in enumerate(blocks if isinstance(blocks, (list, tuple)) else ()):
         vary = _table(flat_vary(_table(block).get("vary")))
+        optional = _table(block).get("optional") is True
         for axis in AXES:
             owned = axis in _table(block) or not any(key.partition(".")[0] == axis for key in vary)
             place: KeyPath = ("grid", number, axis if owned else "vary")
             written = _table(block).get(axis, ()) if owned else [defaults.get(axis)]
             for path, ref in _refs(written, place):
+                if optional and components.lacking(f"{axis}s", ref):
+                    continue
                 for varied in variants(axis, ref, vary):
                     yield from _unusable(f"{axis}s", varied, path, components)
 

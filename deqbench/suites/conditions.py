@@ -10,15 +10,13 @@ from __future__ import annotations
 
 import ast
 import operator
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from deqbench.errors import ConfigurationError, did_you_mean
+from deqbench.suites.axes import AXES
 from deqbench.trials import Ref
-
-AXES = ("dataset", "model", "solver", "gradient", "trainer")
-"""What a cell is made of, in the order in which a grid is expanded; ``<axis>s`` is the kind of component."""
 
 _NAMES = (*AXES, "seed")
 _GRAMMAR = (
@@ -71,13 +69,13 @@ class Where:
 
     @classmethod
     def parse(cls, text: str) -> Where:
-        """Read a condition.
+        """Read a condition; it may stand on several lines.
 
         Raises:
             ConfigurationError: It is no expression, or holds a name or an operation that is not allowed.
         """
         try:
-            tree = ast.parse(text.strip(), mode="eval").body
+            tree = ast.parse(" ".join(text.splitlines()).strip(), mode="eval").body
             return cls(text, tree, _compiled(tree))
         except SyntaxError as error:
             reason = f"{error.msg}. {_GRAMMAR}"
@@ -87,13 +85,18 @@ class Where:
             reason = str(error)
         raise ConfigurationError(f'"{text}" is no condition: {reason}')
 
-    def mistakes(self, cells: Sequence[Cell]) -> Iterator[str]:
-        """Yield what can never be meant among these cells: misspelt component names and parameters."""
+    def mistakes(self, cells: Sequence[Cell], absent: Collection[str] = ()) -> Iterator[str]:
+        """Yield what can never be meant among these cells: misspelt component names and parameters.
+
+        Args:
+            cells: All cells of a block.
+            absent: Components, by name or as written, that are left out here and may be named all the same.
+        """
         for node in ast.walk(self.tree):
-            if isinstance(node, ast.Attribute):
+            if isinstance(node, ast.Attribute) and not absent:
                 yield from _parameter_mistakes(ast.unparse(node), cells)
             elif isinstance(node, ast.Compare):
-                yield from _literal_mistakes(node, cells)
+                yield from _literal_mistakes(node, cells, absent)
 
     def __call__(self, cell: Cell) -> bool:
         """Return whether the cell meets the condition.
@@ -195,7 +198,7 @@ def _parameter_mistakes(path: str, cells: Sequence[Cell]) -> Iterator[str]:
         yield f"No {axis} here has a parameter '{name}'.{did_you_mean(name, known)} Parameters: {listed}."
 
 
-def _literal_mistakes(node: ast.Compare, cells: Sequence[Cell]) -> Iterator[str]:
+def _literal_mistakes(node: ast.Compare, cells: Sequence[Cell], absent: Collection[str]) -> Iterator[str]:
     sides = (node.left, *node.comparators)
     axes = [side.id for side in sides if isinstance(side, ast.Name) and side.id in AXES]
     texts = [
@@ -208,7 +211,7 @@ def _literal_mistakes(node: ast.Compare, cells: Sequence[Cell]) -> Iterator[str]
         refs = {cell.components[axis] for cell in cells if axis in cell.components}
         known = {ref.name for ref in refs} | {str(ref) for ref in refs}
         for text in texts:
-            if text not in known:
+            if text not in known and text not in absent:
                 listed = ", ".join(sorted(known)) or "none"
                 yield f"No {axis} here is '{text}'.{did_you_mean(text, known)} Here: {listed}."
 

@@ -10,10 +10,13 @@ import itertools
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from deqbench.errors import ConfigurationError
+from deqbench.suites.axes import TAKEN, Axes, misplaced
 from deqbench.suites.components import Components, variants
-from deqbench.suites.conditions import AXES, Cell, Where
+from deqbench.suites.conditions import Cell, Where
+from deqbench.suites.optional import refs_of
 from deqbench.suites.places import Mistake
 from deqbench.suites.schema import Budget, GridBlock, Suite
 from deqbench.trials import Limits, Ref, Trial, digest
@@ -21,7 +24,6 @@ from deqbench.trials import Limits, Ref, Trial, digest
 MAX_TRIALS = 100_000
 """More is taken for a mistake: their plan alone would fill a disk."""
 
-_EQUILIBRIUM_AXES = ("solver", "gradient")
 _GIB = 2**30
 
 
@@ -36,13 +38,14 @@ def grid_trials(suite: Suite, components: Components, device: str) -> tuple[list
         device: Where trials run: ``cpu`` or ``cuda``.
     """
     trials: list[Trial] = []
-    mistakes: list[Mistake] = []
+    mistakes = list(misplaced(suite))
     owners: dict[str, int] = {}
     for number, block in enumerate(suite.grid):
         budget = suite.budget.overridden_by(block.budget)
         expansion = BlockExpansion(suite, block, components)
         cells, sentences = expansion.cells()
-        sentences = [*_budget_mistakes(budget), *sentences, *_repeated(cells, owners, number)]
+        endless = _budget_mistakes(budget) if suite.experiment == "training" else ()
+        sentences = [*endless, *sentences, *_repeated(cells, owners, number)]
         mistakes += [Mistake(("grid", number), sentence) for sentence in dict.fromkeys(sentences)]
         trials += [_trial(suite, block, budget, cell, device) for cell in cells]
     return trials, mistakes
@@ -62,6 +65,11 @@ class BlockExpansion:
     block: GridBlock
     components: Components
 
+    @property
+    def axes(self) -> Axes:
+        """What a trial of the suite's experiment takes."""
+        return TAKEN[self.suite.experiment]
+
     def cells(self) -> tuple[list[Cell], list[str]]:
         """Return the cells in order, and the mistakes that keep others from being cells."""
         options = self._options()
@@ -75,14 +83,17 @@ class BlockExpansion:
         return cells, mistakes or list(self._equilibrium_mistakes(cells))
 
     def _options(self) -> dict[str, list[Ref]]:
-        """Return the components of each axis that has any: the block's, else the default, varied."""
+        """Return the components of each axis that names any: the block's, else the default, varied."""
         options: dict[str, list[Ref]] = {}
-        for axis in AXES:
-            default: Ref | None = getattr(self.suite.defaults, axis)
-            refs: Sequence[Ref] = getattr(self.block, axis) or ((default,) if default else ())
+        for axis in self.axes.taken:
+            refs = refs_of(self.suite, self.block, axis)
+            here = [ref for ref in refs if not self._absent(axis, ref)]
             if refs:
-                options[axis] = [one for ref in refs for one in variants(axis, ref, self.block.vary)]
+                options[axis] = [one for ref in here for one in variants(axis, ref, self.block.vary)]
         return options
+
+    def _absent(self, axis: str, ref: Ref) -> bool:
+        return self.block.optional and self.components.lacking(f"{axis}s", ref)
 
     def _names(self, axis: str) -> bool:
         """Return whether the block itself names an axis, so that dropping it would go against its word."""
@@ -90,8 +101,8 @@ class BlockExpansion:
         return getattr(self.block, axis) is not None or varied
 
     def _missing_axes(self, options: Mapping[str, Sequence[Ref]]) -> Iterator[str]:
-        for axis in AXES:
-            if axis not in options and axis not in _EQUILIBRIUM_AXES:
+        for axis in self.axes.needed:
+            if axis not in options:
                 yield f"It has no {axis}; name one here or in [defaults]."
 
     def _vary_mistakes(self, options: Mapping[str, Sequence[Ref]]) -> Iterator[str]:
@@ -109,11 +120,11 @@ class BlockExpansion:
     def _product(self, options: Mapping[str, Sequence[Ref]]) -> Iterator[Cell]:
         for refs in itertools.product(*options.values()):
             chosen = dict(zip(options, refs, strict=True))
-            if not self.components.implicit(chosen["model"]):
+            if "model" in chosen and not self.components.implicit(chosen["model"]):
                 chosen = {
                     axis: ref
                     for axis, ref in chosen.items()
-                    if axis not in _EQUILIBRIUM_AXES or self._names(axis)
+                    if axis not in self.axes.implicit or self._names(axis)
                 }
             parameters = {axis: self.components.resolve(f"{axis}s", ref) for axis, ref in chosen.items()}
             for seed in self.suite.seeds:
@@ -121,25 +132,32 @@ class BlockExpansion:
 
     def _filtered(self, cells: list[Cell]) -> tuple[list[Cell], list[str]]:
         """Return the cells that meet ``where``, and what is wrong with it."""
-        if self.block.where is None:
+        if self.block.where is None or not cells:
             return cells, []
         where = Where.parse(self.block.where)
-        mistakes = [f'where "{where.text}": {sentence}' for sentence in where.mistakes(cells)]
+        absent = {
+            text
+            for axis in self.axes.taken
+            for ref in refs_of(self.suite, self.block, axis)
+            if self._absent(axis, ref)
+            for text in (ref.name, str(ref))
+        }
+        mistakes = [f'where "{where.text}": {sentence}' for sentence in where.mistakes(cells, absent)]
         if mistakes:
             return [], mistakes
         try:
             kept = [cell for cell in cells if where(cell)]
         except ConfigurationError as error:
             return [], [f'where "{where.text}": {error}']
-        if kept:
+        if kept or absent:
             return kept, []
         return [], [f'where "{where.text}" leaves none of its {len(cells)} trials; loosen it.']
 
     def _equilibrium_mistakes(self, cells: Sequence[Cell]) -> Iterator[str]:
-        for cell in cells:
+        for cell in cells if self.axes.implicit else ():
             model = cell.components["model"]
-            given = [axis for axis in _EQUILIBRIUM_AXES if axis in cell.components]
-            lacking = [axis for axis in _EQUILIBRIUM_AXES if axis not in cell.components]
+            given = [axis for axis in self.axes.implicit if axis in cell.components]
+            lacking = [axis for axis in self.axes.implicit if axis not in cell.components]
             implicit = self.components.implicit(model)
             if implicit and lacking:
                 yield (
@@ -185,11 +203,20 @@ def _trial(suite: Suite, block: GridBlock, budget: Budget, cell: Cell, device: s
             "dtype": block.dtype or suite.dtype,
             "device": device,
             "threads": suite.threads,
-            "budget": {"epochs": budget.epochs, "steps": budget.steps},
             "stop": suite.stop.model_dump(),
-            "loss": suite.loss.model_dump(),
-            "evaluations": suite.evaluations,
+            **_own_settings(suite, budget),
         },
-        probes=suite.probes,
+        probes=suite.probes if suite.experiment == "training" else (),
         limits=Limits(budget.seconds, None if memory is None else int(memory * _GIB)),
     )
+
+
+def _own_settings(suite: Suite, budget: Budget) -> dict[str, Any]:
+    """Return the settings that shape this experiment alone."""
+    if suite.experiment != "training":
+        return {"repeats": suite.repeats}
+    return {
+        "budget": {"epochs": budget.epochs, "steps": budget.steps},
+        "loss": suite.loss.model_dump(),
+        "evaluations": suite.evaluations,
+    }

@@ -23,12 +23,13 @@ from pydantic import (
 )
 
 from deqbench.errors import ConfigurationError
-from deqbench.suites.conditions import AXES, Where
+from deqbench.suites.axes import AXES
+from deqbench.suites.conditions import Where
 from deqbench.trials import Ref
 
 DType = Literal["float32", "float64"]
 Device = Literal["cpu", "cuda", "auto"]
-Experiment = Literal["training"]
+Experiment = Literal["training", "equilibrium", "gradient"]
 
 
 def _ref(value: Any) -> Ref:
@@ -133,6 +134,7 @@ class Defaults(_Table):
 
     dataset: ComponentRef | None = None
     model: ComponentRef | None = None
+    map: ComponentRef | None = None
     solver: ComponentRef | None = None
     gradient: ComponentRef | None = None
     trainer: ComponentRef | None = None
@@ -146,10 +148,12 @@ class GridBlock(_Table):
         vary: ``axis.parameter`` to the values it takes; multiplies the product.
         dtype: Overrides the suite's.
         budget: Overrides the suite's, key by key.
+        optional: Leave out components that need a package which is not installed, instead of refusing them.
     """
 
     dataset: Refs | None = None
     model: Refs | None = None
+    map: Refs | None = None
     solver: Refs | None = None
     gradient: Refs | None = None
     trainer: Refs | None = None
@@ -161,6 +165,7 @@ class GridBlock(_Table):
     ] = Field(default_factory=dict)
     dtype: DType | None = None
     budget: Budget | None = None
+    optional: bool = False
 
 
 class Suite(_Table):
@@ -170,7 +175,7 @@ class Suite(_Table):
         name: Names the run's folder; the file's stem unless given.
         title: One line for people.
         description: A paragraph for the report.
-        experiment: What a trial measures.
+        experiment: What a trial measures; see ``deqbench.suites.axes`` for what each takes.
         seeds: One trial a cell for each.
         device: Where trials run; ``auto`` takes a GPU if there is one.
         dtype: Type of data and parameters.
@@ -179,6 +184,7 @@ class Suite(_Table):
         claims: What is to be judged of the tables.
         primary: The metric that ranks entries; None for the task's score.
         evaluations: About how many times the probes look, besides the start and the end.
+        repeats: Timed runs of a trial that measures a solve, whose median counts.
         budget: What a trial may spend.
         stop: When an equilibrium counts as found.
         loss: What is minimised.
@@ -202,6 +208,7 @@ class Suite(_Table):
     claims: Annotated[tuple[ComponentRef, ...], Field(strict=False), AfterValidator(_unique)] = ()
     primary: Annotated[str, Field(min_length=1)] | None = None
     evaluations: PositiveInt = 20
+    repeats: PositiveInt = 5
     budget: Budget = Budget()
     stop: StopSettings = StopSettings()
     loss: LossSettings = LossSettings()

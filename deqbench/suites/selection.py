@@ -14,7 +14,7 @@ from fnmatch import fnmatchcase
 from typing import Any
 
 from deqbench.errors import ConfigurationError, did_you_mean
-from deqbench.suites.conditions import AXES
+from deqbench.suites.axes import AXES
 from deqbench.trials import Ref, Trial, split_outside, toml_value
 
 _OPTION = "--only"

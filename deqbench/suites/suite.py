@@ -19,6 +19,7 @@ from deqbench.errors import ConfigurationError, UnknownNameError, did_you_mean
 from deqbench.suites.components import Components, component_mistakes
 from deqbench.suites.expansion import grid_trials
 from deqbench.suites.mistakes import schema_mistakes
+from deqbench.suites.optional import left_out
 from deqbench.suites.places import Mistake, line_numbers, line_of, shown_path
 from deqbench.suites.schema import Suite
 from deqbench.suites.selection import select
@@ -86,6 +87,9 @@ def expand(
     if mistakes:
         sentences = [f"{shown_path(mistake.path)}: {mistake.sentence}" for mistake in mistakes]
         raise ConfigurationError(sentences, where=f"suite '{suite.name}'")
+    if not trials:
+        needs = "; ".join(left_out(suite, registry))
+        raise ConfigurationError(f"Every trial of suite '{suite.name}' is left out: {needs}.")
     return trials if only is None else select(trials, only)
 
 
