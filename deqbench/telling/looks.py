@@ -1,7 +1,7 @@
 """How figures look: the page's colours, a look for each entry, panels and a legend beside them.
 
-Colour names the model; marker and dash name the entry within it, so that fourteen entries stay legible, in
-print and for eyes that see few colours.
+Colour names the component that leads (a model, a solver, a gradient); marker and dash name the entry within
+it, so that twenty entries stay legible, in print and for eyes that see few colours.
 """
 
 from __future__ import annotations
@@ -56,13 +56,25 @@ class Look:
     dash: Any
 
 
-def looks(trials: pd.DataFrame) -> dict[str, Look]:
-    """Return a look for each label: the model's colour, and a marker and dash of the entry's own."""
+def looks(trials: pd.DataFrame, leading: str) -> dict[str, Look]:
+    """Return a look for each label: the leading component's colour, and a marker and dash within the colour.
+
+    Args:
+        trials: A run's trials.
+        leading: The column whose values share a colour; beyond eight of them, colours come again, with other
+            dashes.
+    """
     chosen: dict[str, Look] = {}
-    for number, (_, group) in enumerate(trials.groupby("model", sort=False, dropna=False)):
-        for place, label in enumerate(dict.fromkeys(group["label"])):
+    worn = dict.fromkeys(PALETTE, 0)
+    for number, (_, group) in enumerate(trials.groupby(leading, sort=False, dropna=False)):
+        for label in dict.fromkeys(group["label"]):
             colour = PALETTE[number % len(PALETTE)]
-            chosen[label] = Look(colour, MARKERS[place % len(MARKERS)], DASHES[place % len(DASHES)])
+            place = worn[colour]
+            worn[colour] += 1
+            marker = MARKERS[
+                (number + place) % len(MARKERS)
+            ]  # without colours, markers tell components apart
+            chosen[label] = Look(colour, marker, DASHES[place % len(DASHES)])
     return chosen
 
 

@@ -28,8 +28,8 @@ def flat(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
 
 
 def dataset_name(trial: Trial) -> str:
-    """Return the data set as the suite wrote it, parameters included."""
-    return str(trial.components.get("dataset", ""))
+    """Return the data set, or the map, as the suite wrote it, parameters included."""
+    return str(trial.components.get("dataset", trial.components.get("map", "")))
 
 
 def entry_names(trials: Sequence[Trial]) -> list[str]:

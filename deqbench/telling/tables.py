@@ -20,18 +20,17 @@ from deqbench.keeping.store import Store
 from deqbench.records import Record, Status
 from deqbench.telling.naming import dataset_name, entry_names, flat, short_labels
 from deqbench.telling.statistics import failures_last, higher_is_better, median_interval
+from deqbench.telling.subjects import Subject, subject_of
 from deqbench.trials import Trial
 
-AXES = ("dataset", "model", "solver", "gradient", "trainer")
 PENDING = "pending"
 """Status of a planned trial that has no record yet."""
 
 CURVE_COLUMNS = ("key", "dataset", "entry", "label", "seed", "step", "epoch", "seconds", "name", "value")
-SCORES = ("test_accuracy", "test_r2", "test_loss")
 SCORE_COLUMNS = ("score", "score_low", "score_high")
-"""In every summary, nan where no probe measured the metric."""
-COSTS = ("train_seconds", "steps", "map_calls", "vjps", "hessian_products", "peak_bytes")
-"""Costs of the summary; ``map_calls`` and ``vjps`` add up forward and backward solves."""
+"""In every summary, nan where nobody measured the metric."""
+MEASURED = (Status.OK, Status.NOT_CONVERGED, Status.DIVERGED)
+"""Statuses of trials that were measured to their end, whatever they found."""
 
 
 @dataclass(frozen=True)
@@ -42,8 +41,10 @@ class Frames:
         trials: A row a planned trial, in the order of the suite: ``key``, ``entry``, ``label`` (the entry
             in short), the axes, ``seed``, ``status``, ``reason``, every parameter (``trainer.lr``), settings,
             metrics, costs, and ``detail``, the last lines of a failure (not written to ``trials.csv``).
-        curves: A row an observation: ``CURVE_COLUMNS``; ``seconds`` is the training clock, ``value`` is nan
-            where it was not finite.
+            ``dataset`` holds the map where the experiment runs on maps.
+        curves: A row an observation: ``CURVE_COLUMNS``; ``seconds`` is the clock of the training or of the
+            solve, ``value`` is nan where it was not finite. ``step`` and ``epoch`` are parameter updates and
+            passes over the data; in a solve, calls of the map and map-equivalents.
         suite: The resolved suite.
         environment: Machine facts of the run.
         run: Facts of the run itself: command, start, state.
@@ -54,6 +55,11 @@ class Frames:
     suite: Mapping[str, Any]
     environment: Mapping[str, Any]
     run: Mapping[str, Any]
+
+    @property
+    def subject(self) -> Subject:
+        """What the run's experiment is about."""
+        return subject_of(self.suite.get("experiment"))
 
 
 def load(folder: Path | str) -> Frames:
@@ -94,19 +100,20 @@ def write_parquet(frames: Frames, folder: Path) -> None:
 def _written(frames: Frames) -> dict[str, pd.DataFrame]:
     return {
         "trials": frames.trials.drop(columns=["detail", "label"]),
-        "curves": frames.curves.drop(columns="label"),
+        "curves": frames.curves.drop(columns="label").rename(columns=dict(frames.subject.points)),
         "summary": summary(frames),
     }
 
 
 def primary_metric(frames: Frames, dataset: str) -> str:
-    """Return the metric that compares a data set's entries: the suite's, or the first of ``SCORES`` seen."""
+    """Return the metric that compares a data set's entries: the suite's, or the first score seen."""
     rows = frames.trials[frames.trials["dataset"] == dataset]
     wanted = [frames.suite["primary"]] if frames.suite.get("primary") else []
-    for name in [*wanted, *SCORES]:
+    candidates = [*wanted, *frames.subject.scores]
+    for name in candidates:
         if name in rows and rows[name].notna().any():
             return str(name)
-    return str([*wanted, *SCORES][0])
+    return str(candidates[0])
 
 
 def summary(frames: Frames) -> pd.DataFrame:
@@ -114,14 +121,20 @@ def summary(frames: Frames) -> pd.DataFrame:
 
     Columns: ``dataset``, ``entry``, ``label``, ``n`` (planned trials), ``ok``, ``failures`` (``timeout 1,
     error 2``), ``metric`` (its name), ``coverage`` (of the intervals), ``parameters``, ``score``,
-    ``score_low``, ``score_high``, and ``<cost>``, ``<cost>_low``, ``<cost>_high`` for each of ``COSTS`` that
-    was recorded. Failures rank last in each median: an infinite value means that the median, or that end of
-    its interval, falls on a failed trial.
+    ``score_low``, ``score_high``, and ``<cost>``, ``<cost>_low``, ``<cost>_high`` for each of the
+    experiment's numbers (:mod:`deqbench.telling.subjects`) that was recorded; ``map_calls`` and ``vjps`` add
+    up forward and backward solves. Failures rank last in each median: an infinite value means that the
+    median, or that end of its interval, falls on a failed trial. What a solve that missed was found to have
+    reached, its residual or its error, is a number all the same.
     """
-    groups = frames.trials.groupby(["dataset", "entry"], sort=False, dropna=False)
+    trials = frames.trials
+    metrics = {dataset: primary_metric(frames, dataset) for dataset in dict.fromkeys(trials["dataset"])}
+    wanted = dict.fromkeys([*metrics.values(), *frames.subject.numbers, "parameters"])
+    numbers = pd.DataFrame({name: _number(trials, name) for name in wanted})
+    groups = trials.groupby(["dataset", "entry"], sort=False, dropna=False)
     rows = [
-        _summary_row(str(dataset), str(entry), group, primary_metric(frames, str(dataset)))
-        for (dataset, entry), group in cast("Iterator[tuple[tuple[str, str], pd.DataFrame]]", groups)
+        _summary_row(frames.subject, group, numbers.loc[group.index], metrics[dataset])
+        for (dataset, _), group in cast("Iterator[tuple[tuple[str, str], pd.DataFrame]]", groups)
     ]
     table = pd.DataFrame(rows)
     measured = [name for name in table if name in SCORE_COLUMNS or not table[name].isna().all()]
@@ -134,36 +147,37 @@ def failure_counts(statuses: Sequence[str]) -> dict[str, int]:
     return {status: list(statuses).count(status) for status in order if status in set(statuses)}
 
 
-def _summary_row(dataset: str, entry: str, group: pd.DataFrame, metric: str) -> dict[str, Any]:
+def _summary_row(subject: Subject, group: pd.DataFrame, numbers: pd.DataFrame, metric: str) -> dict[str, Any]:
     ok = group["status"] == Status.OK
     failures = failure_counts(list(group["status"]))
     row: dict[str, Any] = {
-        "dataset": dataset,
-        "entry": entry,
+        "dataset": str(group["dataset"].iloc[0]),
+        "entry": str(group["entry"].iloc[0]),
         "label": group["label"].iloc[0],
         "n": len(group),
         "ok": int(ok.sum()),
         "failures": ", ".join(f"{status} {count}" for status, count in failures.items()),
         "metric": metric,
         "coverage": median_interval([0.0] * len(group)).coverage,
-        "parameters": _cost(group, "parameters").max(),
+        "parameters": numbers["parameters"].max(),
     }
-    for name, column in {"score": metric, **{cost: cost for cost in COSTS}}.items():
-        values = _cost(group, column)
-        if ok.any() and values[ok].isna().all():
+    for name, column in {"score": metric, **{number: number for number in subject.numbers}}.items():
+        values = numbers[column]
+        counted = group["status"].isin(MEASURED) if column in subject.findings else ok
+        if counted.any() and values[counted].isna().all():
             continue  # nobody measured it: unknown, not infinite
-        better = name == "score" and higher_is_better(column)
-        interval = median_interval(failures_last(values, ok, higher_is_better=better))
+        more = higher_is_better(column)
+        interval = median_interval(failures_last(values, counted, higher_is_better=more))
         row |= {name: interval.median, f"{name}_low": interval.low, f"{name}_high": interval.high}
     return row
 
 
-def _cost(group: pd.DataFrame, name: str) -> pd.Series[float]:
+def _number(trials: pd.DataFrame, name: str) -> pd.Series[float]:
     """Return a column of numbers; ``map_calls`` and ``vjps`` are the sum over forward and backward."""
-    parts = [column for column in group if column == name or str(column).endswith(f"ward_{name}")]
+    parts = [column for column in trials if column == name or str(column).endswith(f"ward_{name}")]
     if not parts:
-        return pd.Series(float("nan"), index=group.index)
-    return group[parts].astype("float64").sum(axis="columns", min_count=1)
+        return pd.Series(float("nan"), index=trials.index)
+    return trials[parts].astype("float64").sum(axis="columns", min_count=1)
 
 
 def _trials(planned: Sequence[Trial], stored: Mapping[str, Record]) -> pd.DataFrame:
@@ -179,7 +193,8 @@ def _trials(planned: Sequence[Trial], stored: Mapping[str, Record]) -> pd.DataFr
 
 def _row(trial: Trial, record: Record | None) -> dict[str, Any]:
     row: dict[str, Any] = {"key": trial.key, "seed": trial.seed}
-    row |= dict.fromkeys(AXES) | {axis: ref.name for axis, ref in trial.components.items()}
+    axes = subject_of(trial.experiment).axes
+    row |= dict.fromkeys(axes) | {axis: ref.name for axis, ref in trial.components.items()}
     row["dataset"] = dataset_name(trial)
     row |= {"status": PENDING, "reason": "Not run yet; the same command runs it.", "detail": None}
     for axis, values in trial.parameters.items():
@@ -203,10 +218,14 @@ def _whole_numbers(rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     return columns
 
 
+_ALL_AXES = ("dataset", "model", "map", "solver", "gradient", "trainer")
+
+
 def _ordered(columns: list[str]) -> list[str]:
-    first = ["key", "entry", "label", *AXES, "seed", "status", "reason"]
+    axes = [axis for axis in _ALL_AXES if axis in columns]
+    first = ["key", "entry", "label", *axes, "seed", "status", "reason"]
     last = [name for name in ("device_name", "detail") if name in columns]
-    parameters = [name for axis in AXES for name in columns if name.startswith(f"{axis}.")]
+    parameters = [name for axis in axes for name in columns if name.startswith(f"{axis}.")]
     placed = {*first, *parameters, *last}
     return [*first, *parameters, *(name for name in columns if name not in placed), *last]
 

@@ -196,7 +196,7 @@ def reported(run_folder):
     return run_folder
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def fake():
     """What tests need to make runs of their own."""
     return FAKE

@@ -29,12 +29,12 @@ def test_a_run_with_failures_has_four_figures(pictures):
 
 
 def test_every_entry_has_a_look_of_its_own(frames):
-    styles = looks(frames.trials)
+    styles = looks(frames.trials, "model")
     assert len(styles) == len(set(styles.values())) == 14
 
 
 def test_entries_of_one_model_share_its_colour(frames):
-    styles = looks(frames.trials)
+    styles = looks(frames.trials, "model")
     assert len({look.colour for look in styles.values()}) == 5
 
 

@@ -82,6 +82,11 @@ def test_failing_on_a_hard_seed_never_improves_a_median():
         ("test_loss", False),
         ("train_seconds", False),
         ("residual", False),
+        ("map_equivalents", False),
+        ("overhead", False),
+        ("error_inputs", False),
+        ("cosine_inputs", True),
+        ("solved", True),
     ],
 )
 def test_the_direction_of_a_metric_follows_from_its_name(name, better):

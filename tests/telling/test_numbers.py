@@ -4,7 +4,16 @@ import math
 
 import pytest
 
-from deqbench.telling.report.numbers import count, interval, mebibytes, metric_title, number, score
+from deqbench.telling.report.numbers import (
+    count,
+    duration,
+    interval,
+    mebibytes,
+    metric_title,
+    number,
+    percent,
+    score,
+)
 
 
 @pytest.mark.parametrize(
@@ -16,6 +25,8 @@ from deqbench.telling.report.numbers import count, interval, mebibytes, metric_t
         (1234.5, "1,234"),
         (0.0000123, "1.23e-5"),
         (0.0, "0"),
+        (7.4116e25, "7.41e25"),
+        (-2e-4, "-2.00e-4"),
         (math.inf, "failed"),
         (math.nan, "-"),
     ],
@@ -41,3 +52,19 @@ def test_an_interval_of_one_point_is_left_out():
 
 def test_bytes_are_shown_in_mebibytes():
     assert mebibytes(3 * 2**20) == "3.00"
+
+
+@pytest.mark.parametrize(
+    ("share", "written"),
+    [(1.0, "100"), (0.9999, "99"), (0.0, "0"), (0.0001, "1"), (2 / 3, "67"), (math.nan, "-")],
+)
+def test_a_share_that_is_neither_none_nor_all_is_written_as_neither(share, written):
+    assert percent(share) == written
+
+
+def test_map_equivalents_have_no_idle_zeros():
+    assert [score("map_equivalents", value) for value in (7.0, 12.345, 1234.5)] == ["7", "12.3", "1,234"]
+
+
+def test_seconds_are_read_in_the_unit_asked_for():
+    assert (duration(0.01234, "ms"), duration(2.4, "s")) == ("12.3 ms", "2.40 s")

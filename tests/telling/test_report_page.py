@@ -8,7 +8,7 @@ import pytest
 from matplotlib.figure import Figure
 
 from deqbench.telling import report, tables
-from deqbench.telling.figures import Picture
+from deqbench.telling.pictures import Picture
 from deqbench.telling.report.content import content_of
 from deqbench.telling.report.inline import inline_svg
 

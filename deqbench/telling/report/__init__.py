@@ -6,7 +6,8 @@ from pathlib import Path
 
 from deqbench.keeping.store import write_durably
 from deqbench.telling import tables
-from deqbench.telling.figures import Picture, draw
+from deqbench.telling.figures import draw
+from deqbench.telling.pictures import Picture
 from deqbench.telling.report.content import content_of
 from deqbench.telling.report.markdown import markdown
 from deqbench.telling.report.page import page

@@ -7,8 +7,8 @@ from pathlib import Path
 
 from markupsafe import Markup, escape
 
-from deqbench.telling.figures import Picture
 from deqbench.telling.looks import GRID, INK, PALETTE, PAPER
+from deqbench.telling.pictures import Picture
 
 _COLOURS = {INK: "currentColor", PAPER: "var(--paper)", GRID: "var(--grid)"} | {
     colour: f"var(--c{number})" for number, colour in enumerate(PALETTE)
@@ -28,7 +28,8 @@ def inline_svg(picture: Picture, folder: Path) -> Markup:
     text = (folder / f"{picture.name}.svg").read_text(encoding="utf-8")
     text = text[text.index("<svg") :]
     text = re.sub(r"<metadata>.*?</metadata>", "", text, flags=re.DOTALL)
-    text = re.sub(r"<style.*?</style>", "", text, flags=re.DOTALL)
+    text = re.sub(r"<style.*?</style>|<!--.*?-->", "", text, flags=re.DOTALL)
+    text = re.sub(r">\s+<", "><", text)
     text = re.sub(r'(\bid="|url\(#|href="#)', rf"\g<1>{picture.name}-", text)
     text = text.replace("font-family: 'DejaVu Sans'", "font-family: inherit")
     text = re.sub(r"<[^>]*>", _rounded, text)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from math import isinf, isnan
 
 NOTHING = "-"
@@ -16,11 +17,9 @@ def number(value: float, digits: int = 3) -> str:
         return FAILED
     if value == 0:
         return "0"
-    if abs(value) >= 10**digits:
-        return f"{value:,.0f}"
-    if abs(value) < 1e-3:
-        return f"{value:.{digits - 1}e}".replace("e-0", "e-")
-    return f"{value:#.{digits}g}".rstrip(".")
+    if not 1e-3 <= abs(value) < 1e7:
+        return re.sub(r"e\+?(-?)0?", r"e\1", f"{value:.{digits - 1}e}")
+    return f"{value:,.0f}" if abs(value) >= 10**digits else f"{value:#.{digits}g}".rstrip(".")
 
 
 def count(value: float) -> str:
@@ -37,12 +36,44 @@ def mebibytes(value: float) -> str:
     return number(value / 2**20) if not isinf(value) else FAILED
 
 
+def kibibytes(value: float) -> str:
+    """Return bytes in KiB, three digits."""
+    return number(value / 2**10)
+
+
+def milliseconds(value: float) -> str:
+    """Return seconds in milliseconds, three digits."""
+    return number(1e3 * value)
+
+
+def duration(value: float, unit: str) -> str:
+    """Return seconds with the unit they are to be read in: ``s`` or ``ms``."""
+    return f"{milliseconds(value) if unit == 'ms' else number(value)} {unit}"
+
+
+def percent(value: float) -> str:
+    """Return a share in percent; a share that is neither none nor all is written as neither."""
+    if isnan(value) or isinf(value):
+        return number(value)
+    rounded = round(100 * value)
+    return str(rounded if rounded == 100 * value else min(max(rounded, 1), 99))
+
+
+def work(value: float) -> str:
+    """Return a number of map-equivalents, which need not be whole: three digits, none of them idle zeros."""
+    return count(value) if not abs(value) < 100 else f"{value:.3g}"
+
+
 def score(metric: str, value: float) -> str:
     """Return a metric's value: accuracies in percent with one decimal, others as numbers."""
     if isnan(value) or isinf(value):
         return number(value)
     if is_share(metric):
         return f"{100 * value:.1f}"
+    if "equivalents" in metric:
+        return work(value)
+    if "cosine" in metric:
+        return f"{value:.4f}"
     return f"{value:.3f}" if "r2" in metric else number(value)
 
 
@@ -51,8 +82,19 @@ def is_share(metric: str) -> bool:
     return "accuracy" in metric
 
 
+_TITLES = {
+    "map_equivalents": "map-equivalents",
+    "error_inputs": "error of dL/dx",
+    "error_parameters": "error of dL/dθ",
+    "cosine_inputs": "cosine of dL/dx",
+    "cosine_parameters": "cosine of dL/dθ",
+}
+
+
 def metric_title(metric: str) -> str:
     """Return what heads a metric's column: ``test accuracy (%)``."""
+    if metric in _TITLES:
+        return _TITLES[metric]
     title = metric.replace("_", " ").replace("r2", "R²")
     return f"{title} (%)" if is_share(metric) else title
 

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
-from math import isfinite
+from math import isfinite, log10
 from pathlib import Path
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from deqbench.telling.figures import Picture
-from deqbench.telling.report.content import Content, Ranking, Standing
+from deqbench.telling.pictures import Picture
+from deqbench.telling.report.content import Content
 from deqbench.telling.report.inline import inline_svg
+from deqbench.telling.report.rankings import Ranking, Standing
 
 
 @dataclass(frozen=True)
@@ -64,14 +65,15 @@ def tracks(ranking: Ranking) -> list[Track]:
     """Return each standing's place on the scale from the least to the greatest finite end."""
     finite = [end for one in ranking.standings for end in (one.low, one.high) if isfinite(end)]
     low, high = (min(finite), max(finite)) if finite else (0.0, 1.0)
-    return [_track(one, low, high) for one in ranking.standings]
+    scale = log10 if ranking.logarithmic else float
+    return [_track(one, low, high, scale) for one in ranking.standings]
 
 
-def _track(one: Standing, low: float, high: float) -> Track:
-    span = (high - low) or 1.0
+def _track(one: Standing, low: float, high: float, scale: Callable[[float], float]) -> Track:
+    span = (scale(high) - scale(low)) or 1.0
 
     def place(value: float) -> float:
-        return round(100 * (min(max(value, low), high) - low) / span, 2)
+        return round(100 * (scale(min(max(value, low), high)) - scale(low)) / span, 2)
 
     if not isfinite(one.median):
         return Track(0, 0, None, open_end=True)

@@ -7,13 +7,15 @@ import re
 import textwrap
 from collections.abc import Container, Sequence
 
-from deqbench.telling.report.content import Ranking, content_of
+from deqbench.telling.report.content import content_of
+from deqbench.telling.report.overall import Overall
+from deqbench.telling.report.rankings import Ranking
 from deqbench.telling.tables import Frames
 
 WIDTH = 100
 _NARROWEST = 60
 _SHORT_LABEL, _SHORTEST_LABEL = 20, 14
-_COSTS = ("train s", "map calls")
+_COSTS = ("train s", "solve ms", "backward ms", "overhead", "map calls")
 _GAP = "  "
 
 
@@ -21,7 +23,8 @@ def summary_lines(frames: Frames, width: int = WIDTH) -> list[str]:
     """Return the summary as plain lines, none wider than ``width``: the outcome, and a table a data set.
 
     Entries stand best median first, with failures counted beside them. Where the terminal is narrow, costs
-    are left out and labels are broken; failures never give way.
+    are left out and labels are broken; failures never give way. A run on several maps is told in one table
+    over all of them, and a sentence a map.
 
     Args:
         frames: The run.
@@ -30,12 +33,23 @@ def summary_lines(frames: Frames, width: int = WIDTH) -> list[str]:
     width = max(width, _NARROWEST)
     content = content_of(frames)
     lines = [*textwrap.wrap(f"{content.name}: {content.outcome}", width)]
-    for ranking in content.rankings:
-        lines += ["", *_table(ranking, width)]
+    if content.overall is None:
+        for ranking in content.rankings:
+            lines += ["", *_table(ranking, width)]
+    else:
+        lines += ["", *_overall(content.overall, width)]
     lines.append("")
     for said in (*(ranking.sentence for ranking in content.rankings), *content.cautions, content.coverage):
         lines += textwrap.wrap(said, width, break_on_hyphens=False)
     return lines
+
+
+def _overall(overall: Overall, width: int) -> list[str]:
+    rows = [list(row) for row in (overall.head, *overall.rows)]
+    while len(rows[0]) > 3 and _others(rows) + _SHORT_LABEL > width:
+        rows = [row[:-1] for row in rows]
+    said = textwrap.wrap(f"{overall.sentence} {overall.note}", width, break_on_hyphens=False)
+    return [*_ruled(rows, width, left={0}), "", *said]
 
 
 def _table(ranking: Ranking, width: int) -> list[str]:
@@ -43,11 +57,16 @@ def _table(ranking: Ranking, width: int) -> list[str]:
     while costs and _others(_rows(ranking, costs)) + _SHORT_LABEL > width:
         costs.pop()
     rows = _rows(ranking, costs)
+    return _ruled(rows, width, left={0, 1, len(rows[0]) - 1})
+
+
+def _ruled(rows: Sequence[Sequence[str]], width: int, left: Container[int]) -> list[str]:
+    """Return rows laid out under a ruled head, labels broken to fit; ``left`` are the columns set left."""
     room = max(_SHORTEST_LABEL, width - _others(rows))
     cells = [
         [_wrapped_label(row[0], room), *([cell] for cell in row[1:-1]), row[-1].split(", ")] for row in rows
     ]
-    lines = [_laid_out(row, _widths(cells), left={0, 1, len(row) - 1}) for row in cells]
+    lines = [_laid_out(row, _widths(cells), left=left) for row in cells]
     head, body = lines[0], [line for row in lines[1:] for line in row]
     return [*head, "-" * max(len(line) for line in [*head, *body]), *body]
 

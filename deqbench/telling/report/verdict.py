@@ -8,25 +8,27 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from deqbench.records import Status
-from deqbench.telling.report.numbers import metric_title, number, score
+from deqbench.telling.report.failures import failed_trials
+from deqbench.telling.report.numbers import duration, metric_title, score
 from deqbench.telling.statistics import higher_is_better
+from deqbench.telling.subjects import Subject
 from deqbench.telling.tables import PENDING, Frames
 
 ENOUGH_SEEDS = 6
 """Fewest seeds for which [min, max] covers the median with 95%: 1 - 2 / 2**6 = 96.9%."""
 
 
-def sentence(table: pd.DataFrame, metric: str, dataset: str) -> str:
+def sentence(table: pd.DataFrame, metric: str, dataset: str, subject: Subject) -> str:
     """Return what the medians of one data set say, and whether the seeds tell the first from the next.
 
     Args:
         table: The data set's rows of the summary, the best median first.
         metric: Its primary metric.
         dataset: Its name.
+        subject: What its experiment is about.
     """
     if "score" not in table or table["score"].isna().all():
-        return f"{dataset}: no probe measured {metric}, so nothing ranks the entries."
+        return f"{dataset}: nobody measured {metric}, so nothing ranks the entries."
     if not np.isfinite(table["score"].iloc[0]):
         return f"{dataset}: no entry has a median, for at least half of each one's trials failed."
     best = table.iloc[0]
@@ -35,7 +37,7 @@ def sentence(table: pd.DataFrame, metric: str, dataset: str) -> str:
     which = "Highest" if higher_is_better(metric) else "Lowest"
     head = f"{which} median {title} on {dataset}: {score(metric, best['score'])}{unit} by {best['label']}"
     rivals = _rivals(table, metric)
-    return f"{head} ({best['ok']} of {best['n']} ok). {_about(rivals, best, len(table) - 1)}"
+    return f"{head} ({best['ok']} of {best['n']} ok). {_about(rivals, best, len(table) - 1, subject)}"
 
 
 def _rivals(table: pd.DataFrame, metric: str) -> pd.DataFrame:
@@ -46,7 +48,7 @@ def _rivals(table: pd.DataFrame, metric: str) -> pd.DataFrame:
     return others.loc[others["score_low"] <= float(best["score_high"])]
 
 
-def _about(rivals: pd.DataFrame, best: pd.Series, others: int) -> str:
+def _about(rivals: pd.DataFrame, best: pd.Series, others: int, subject: Subject) -> str:
     if others == 0:
         return ""
     if best["coverage"] == 0:
@@ -56,16 +58,15 @@ def _about(rivals: pd.DataFrame, best: pd.Series, others: int) -> str:
     count = f"{len(rivals)} other {'entry' if len(rivals) == 1 else 'entries'}"
     told = f"These seeds do not tell it from {count} whose intervals overlap its own"
     tied = pd.concat([best.to_frame().T, rivals])
-    seconds = (
-        tied["train_seconds"].astype("float64") if "train_seconds" in tied else pd.Series(dtype="float64")
-    )
+    clock = subject.seconds
+    seconds = tied[clock].astype("float64") if clock in tied else pd.Series(dtype="float64")
     if not np.isfinite(seconds).any():
         return f"{told}."
     cheapest = tied.iloc[int(np.nanargmin(seconds))]
-    cost = f"{number(float(cheapest['train_seconds']))} s"
+    cost = duration(float(cheapest[clock]), subject.unit)
     if cheapest["label"] == best["label"]:
-        return f"{told}; it is also the fastest to train of these ({cost})."
-    return f"{told}; of these, {cheapest['label']} trains fastest ({cost})."
+        return f"{told}; it is also {subject.fastest} of these ({cost})."
+    return f"{told}; of these, {cheapest['label']} {subject.is_fastest} ({cost})."
 
 
 def cautions(frames: Frames) -> Iterator[str]:
@@ -74,7 +75,7 @@ def cautions(frames: Frames) -> Iterator[str]:
     pending = int((trials["status"] == PENDING).sum())
     if pending:
         yield f"{pending} planned trials have not run yet; the command below resumes the run."
-    failed = int((~trials["status"].isin([Status.OK, PENDING])).sum())
+    failed = failed_trials(frames)
     if failed:
         yield f"{failed} of {len(trials)} trials failed; they rank behind all others in every median."
     seeds = int(trials.groupby(["dataset", "entry"])["seed"].nunique().min())

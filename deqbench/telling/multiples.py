@@ -1,0 +1,87 @@
+"""Small multiples: a panel a map, families in rows and difficulties in columns, all on the same axes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
+
+from matplotlib.figure import Figure
+
+from deqbench.telling.families import Family
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+_WIDTH, _HEIGHT = 2.7, 2.15
+_LEGEND = 2.4
+"""Inches of a panel, and of the legend beside them."""
+_ABREAST = 3
+"""Panels in a row where nothing says which belong together."""
+
+
+def map_panels(families: Sequence[Family], entries: int) -> tuple[Figure, dict[str, Axes]]:
+    """Return a figure with a panel for every map, by the map's text, and room for a legend beside them.
+
+    Args:
+        families: The maps; a row a family, or a few abreast where each family has one map.
+        entries: Lines of the legend.
+    """
+    rows = [list(family.maps) for family in families]
+    if max(map(len, rows)) == 1:
+        texts = [text for row in rows for text in row]
+        rows = [texts[place : place + _ABREAST] for place in range(0, len(texts), _ABREAST)]
+    figure, places = _grid(rows, entries)
+    titles = {
+        member.text: ": ".join(filter(None, (family.name, _told(family, member.difficulty))))
+        for family in families
+        for member in family.members
+    }
+    for text, axes in places.items():
+        axes.set_title(titles[text])
+    return figure, places
+
+
+def named_panels(
+    names: Sequence[str], entries: int, *, share_x: bool = True
+) -> tuple[Figure, dict[str, Axes]]:
+    """Return a figure with a panel for every name, a few abreast, each titled."""
+    rows = [list(names[place : place + _ABREAST]) for place in range(0, len(names), _ABREAST)]
+    figure, places = _grid(rows, entries, share_x=share_x)
+    for name, axes in places.items():
+        axes.set_title(name)
+    return figure, places
+
+
+def outer(places: dict[str, Axes]) -> Iterator[tuple[Axes, bool, bool]]:
+    """Yield every panel, and whether it stands leftmost in its row and lowest in its column."""
+    spots = {name: axes.get_subplotspec() for name, axes in places.items()}
+    taken = {(spot.rowspan.start, spot.colspan.start) for spot in spots.values() if spot is not None}
+    for name, axes in places.items():
+        spot = spots[name]
+        assert spot is not None
+        row, column = spot.rowspan.start, spot.colspan.start
+        yield axes, column == 0, all(other <= row for other, beside in taken if beside == column)
+
+
+def _told(family: Family, difficulty: str) -> str:
+    return f"{family.varied} = {difficulty}" if difficulty and "," not in family.varied else difficulty
+
+
+def _grid(
+    rows: Sequence[Sequence[str]], entries: int, *, share_x: bool = True
+) -> tuple[Figure, dict[str, Axes]]:
+    columns = max(map(len, rows))
+    height = max(_HEIGHT * len(rows) + 0.4, 0.19 * entries + 0.5)
+    figure = Figure(figsize=(max(_WIDTH * columns, 4.2) + _LEGEND, height), layout="constrained")
+    grid = figure.subplots(len(rows), columns, squeeze=False, sharex=share_x, sharey=True)
+    places: dict[str, Axes] = {}
+    for row, line in enumerate(grid):
+        for column, axes in enumerate(line):
+            if column < len(rows[row]):
+                places[rows[row][column]] = axes
+            else:
+                axes.set_visible(False)
+    for axes, left, low in outer(places):
+        # A panel below which a row is shorter still needs its numbers.
+        axes.tick_params(labelbottom=low or not share_x, labelleft=left)
+    return figure, places
