@@ -14,12 +14,10 @@ from __future__ import annotations
 
 import argparse
 import math
-import platform
 import statistics
 import sys
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import partial
 from itertools import pairwise
 from typing import Any
@@ -29,6 +27,7 @@ import scipy
 import scipy.optimize
 import sklearn
 import torch
+from paired import Bar, Racer, at_most, one_thread, race, ratio, verdict
 from sklearn.datasets import load_digits
 
 from deqbench.interfaces import HessianProduct, Trainer
@@ -53,16 +52,6 @@ TRAINERS: dict[str, Trainer] = {
     "trust-region-newton[metric=data-gram]": TrustRegionNewton(metric="data-gram"),
     "lbfgs": Lbfgs(),
 }
-
-
-@dataclass(frozen=True)
-class Bar:
-    """One number that must hold."""
-
-    what: str
-    found: str
-    allowed: str
-    holds: bool
 
 
 def objective(split: Split, loss: LossName) -> Objective:
@@ -164,19 +153,6 @@ RACERS: dict[str, Callable[[Objective, float], float]] = {
 }
 
 
-def race(make: Callable[[], Objective], goal: float, rounds: int) -> dict[str, list[float]]:
-    """Return CPU seconds by competitor; the order turns each round, and the first round is not kept."""
-    names: list[str] = list(RACERS)
-    times: dict[str, list[float]] = {name: [] for name in names}
-    for turn in range(rounds + 1):
-        first = turn % len(names)
-        for name in names[first:] + names[:first]:
-            took = RACERS[name](make(), goal)
-            if turn:
-                times[name].append(took)
-    return times
-
-
 def work_of(name: str, problem: Objective, goal: float) -> str:
     """Return the gradients + Hessian products spent to reach the goal."""
     RACERS[name](problem, goal)
@@ -191,14 +167,12 @@ def show_race(times: dict[str, list[float]], make: Callable[[], Objective], goal
     )
     against = 0.0
     for name, seconds in times.items():
-        ratios = [ours / theirs for ours, theirs in zip(times[OURS], seconds, strict=True)]
-        low, middle, high = statistics.quantiles(ratios, n=4)
-        against = max(against, middle) if name.startswith("scipy") else against
+        spread = ratio(times[OURS], seconds)
+        against = max(against, spread.middle) if name.startswith("scipy") else against
         milliseconds = statistics.median(seconds) * 1e3
         work = work_of(name, make(), goal)
-        print(f"{name:46}{work:>22}{milliseconds:11.1f}  {middle:.2f} [{low:.2f}, {high:.2f}]")
-    found = f"{against:.2f}"
-    return Bar("time to 1e-8: ours / the fastest scipy trust-ncg", found, "<= 1.1", against <= 1.1)
+        print(f"{name:46}{work:>22}{milliseconds:11.1f}  {spread}")
+    return at_most("time to 1e-8: ours / the fastest scipy trust-ncg", against, 1.1)
 
 
 def main() -> int:
@@ -206,9 +180,7 @@ def main() -> int:
     parser.add_argument("--rounds", type=int, default=15, help="timed rounds (default 15)")
     parser.add_argument("--scaling", choices=("sixteenth", "standardised"), default="sixteenth")
     options = parser.parse_args()
-    torch.set_num_threads(1)
-    versions = f"torch {torch.__version__}, scipy {scipy.__version__}, scikit-learn {sklearn.__version__}"
-    print(f"Python {platform.python_version()}, {versions}, {platform.machine()}, 1 thread, float64")
+    print(f"{one_thread()}, scipy {scipy.__version__}, scikit-learn {sklearn.__version__}, float64")
     split = digits(options.scaling)
     best, norm = optimum(split)
     print(f"digits ({options.scaling}): f* = {best:.15f} by newton-cholesky (gradient norm {norm:.0e})\n")
@@ -218,11 +190,13 @@ def main() -> int:
         return objective(split, "cross-entropy")
 
     goal = best * (1 + TARGET)
-    bars.append(show_race(race(make, goal, options.rounds), make, goal))
-    print(f"\n{'bar':54}{'found':>26}{'allowed':>12}  holds")
-    for bar in bars:
-        print(f"{bar.what:54}{bar.found:>26}{bar.allowed:>12}  {'yes' if bar.holds else 'NO'}")
-    return 0 if all(bar.holds for bar in bars) else 1
+
+    def fresh(run: Callable[[Objective, float], float]) -> Racer:
+        return lambda: run(make(), goal)
+
+    racers = {name: fresh(run) for name, run in RACERS.items()}
+    bars.append(show_race(race(racers, options.rounds), make, goal))
+    return verdict(bars)
 
 
 if __name__ == "__main__":

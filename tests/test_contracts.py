@@ -17,6 +17,8 @@ BUILT_IN = [
 NEEDS_MORE = {
     "openml": "reads the network; tests/datasets/test_openml.py checks it on a recorded response",
     "newton-cholesky": "fits the built-in linear model only; tests/trainers checks it there",
+    "deq-metric-newton": "serves models linear in features; tests/trainers checks it on one",
+    "deq-metric-trust-region": "serves models linear in features; tests/trainers checks it on one",
 }
 """Components that some checks cannot serve, and what checks them instead."""
 

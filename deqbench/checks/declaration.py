@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 METHODS = {
     "datasets": (("load",),),
     "models": (("build", "implicit"),),
+    "maps": (("draw",),),
     "solvers": (("init", "step"), ("solve",)),
     "gradients": (("attach",),),
     "trainers": (("steps",),),

@@ -1,70 +1,37 @@
-"""Checks of solvers, on linear contractions whose equilibrium is known."""
+"""Checks of solvers, on contractions whose equilibrium is known; what they report is in ``honesty``."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import fields, is_dataclass
+from itertools import pairwise
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from deqbench.equilibria.maps import AffineMap, Map
+from deqbench.checks.contractions import BATCH, STEPS, Contraction, Tally, served, states, tensors
+from deqbench.checks.honesty import HONESTY
 from deqbench.equilibria.solving import SolveStatus, Stop, drive
 from deqbench.interfaces import Solver
-
-BATCH, SIZE, STEPS = 5, 4, 3
-
-
-def _matrix() -> Tensor:
-    """A contraction of norm 0.5 that is not normal, (SIZE, SIZE)."""
-    generator = torch.Generator().manual_seed(0)
-    matrix = torch.randn(SIZE, SIZE, generator=generator, dtype=torch.float64)
-    norm: Tensor = torch.linalg.matrix_norm(matrix, ord=2)
-    return matrix * (0.5 / norm)
-
-
-def _problem(rows: slice = slice(None)) -> tuple[Map, Tensor, Tensor]:
-    """Return the map z -> M z + b, a start, and the exact equilibrium, each of the chosen rows."""
-    generator = torch.Generator().manual_seed(1)
-    offset, z0 = torch.randn(2, BATCH, SIZE, generator=generator, dtype=torch.float64)
-    matrix = _matrix()
-    exact = torch.linalg.solve(torch.eye(SIZE, dtype=torch.float64) - matrix, offset.mT).mT
-    return Map(AffineMap(matrix), (offset[rows],)), z0[rows], exact[rows]
-
-
-def _states(solver: Any, rows: slice = slice(None)) -> Iterator[tuple[Map, Any]]:
-    """Yield the first states, each with the map that it was computed by; none for an external solver."""
-    if not isinstance(solver, Solver):
-        return
-    f, z0, _ = _problem(rows)
-    state = solver.init(f, z0)
-    yield f, state
-    for _ in range(STEPS):
-        state = solver.step(f, state)
-        yield f, state
-
-
-def _tensors(state: Any) -> dict[str, Tensor]:
-    names = [field.name for field in fields(state)] if is_dataclass(state) else state._fields
-    return {name: getattr(state, name) for name in names if isinstance(getattr(state, name), Tensor)}
 
 
 def solves_a_contraction(solver: Any) -> str | None:
     """It finds the equilibrium of a linear contraction."""
-    f, z0, exact = _problem()
-    solution = drive(solver, f, z0, Stop(tolerance=1e-9, max_calls=500))
-    missed = int((solution.status != SolveStatus.CONVERGED).sum())
-    if missed:
-        return f"{missed} of {BATCH} samples did not converge to 1e-9 within 500 calls of a map of norm 0.5"
-    error = float((solution.z - exact).abs().max())
-    return None if error < 1e-6 else f"it converged to a point {error:.1e} from the equilibrium"
+    for build in served(solver):
+        problem = build()
+        solution = drive(solver, problem.f, problem.z0, Stop(tolerance=1e-9, max_calls=500))
+        missed = int((solution.status != SolveStatus.CONVERGED).sum())
+        if missed:
+            return f"{missed} of {BATCH} samples missed 1e-9 within 500 calls of a map of norm 0.5"
+        error = float((solution.z - problem.exact).abs().max())
+        if error > 1e-6:
+            return f"it converged to a point {error:.1e} from the equilibrium"
+    return None
 
 
 def carries_the_batch_first(solver: Any) -> str | None:
     """Every tensor of its state carries the batch first."""
-    for _, state in _states(solver):
-        wrong = [name for name, value in _tensors(state).items() if value.shape[:1] != (BATCH,)]
+    for state in states(solver, served(solver)[0]()):
+        wrong = [name for name, value in tensors(state).items() if value.shape[:1] != (BATCH,)]
         if wrong:
             return f"not so: {', '.join(wrong)}"
     return None
@@ -72,48 +39,86 @@ def carries_the_batch_first(solver: Any) -> str | None:
 
 def reports_the_map(solver: Any) -> str | None:
     """The fz of its state is the map's value at z."""
-    for f, state in _states(solver):
-        error = float((f(state.z) - state.fz).abs().max())
-        if error > 1e-12:
-            return f"fz is {error:.1e} away from f(z)"
+    for build in served(solver):
+        problem = build()
+        for state in states(solver, problem, steps=12):
+            error = float((problem.value(state.z) - state.fz).abs().max())
+            if error > 1e-12:
+                return f"fz is {error:.1e} away from f(z)"
     return None
 
 
 def changes_nothing_in_place(solver: Any) -> str | None:
     """A step changes neither the start nor the state before it."""
+    problem = served(solver)[0]()
+    start, given = problem.z0.clone(), problem.inputs[0].clone()
+    if isinstance(solver, Solver):
+        f = problem.f
+        state = solver.init(f, problem.z0)
+        for _ in range(STEPS):
+            before = {name: value.clone() for name, value in tensors(state).items()}
+            following = solver.step(f, state)
+            changed = [name for name, value in tensors(state).items() if not torch.equal(value, before[name])]
+            if changed:
+                return f"changed in place: {', '.join(changed)}"
+            state = following
+    else:
+        drive(solver, problem.f, problem.z0, Stop(tolerance=1e-6, max_calls=50))
+    if not torch.equal(given, problem.inputs[0]):
+        return "changed in place: an input of the map"
+    return None if torch.equal(start, problem.z0) else "changed in place: z0"
+
+
+def keeps_its_state_in_its_state(solver: Any) -> str | None:
+    """A step taken again from an earlier state, between the steps of another search, gives the same state."""
     if not isinstance(solver, Solver):
         return None
-    f, z0, _ = _problem()
-    start = z0.clone()
-    state = solver.init(f, z0)
+    build = served(solver)[0]
+    problem, other = build(), build()
+    f, g = problem.f, other.f
+    path = [solver.init(f, problem.z0)]
     for _ in range(STEPS):
-        before = {name: value.clone() for name, value in _tensors(state).items()}
-        following = solver.step(f, state)
-        changed = [name for name, value in _tensors(state).items() if not torch.equal(value, before[name])]
-        if changed:
-            return f"changed in place: {', '.join(changed)}"
-        state = following
-    return None if torch.equal(start, z0) else "changed in place: z0"
-
-
-def repeats_itself(solver: Any) -> str | None:
-    """The same input gives the same states, bit by bit, without the global random generator."""
-    generator = torch.get_rng_state()
-    once = [_tensors(state) for _, state in _states(solver)]
-    if not torch.equal(generator, torch.get_rng_state()):
-        return "it draws from torch's global generator"
-    for before, (_, state) in zip(once, _states(solver), strict=True):
-        if any(not torch.equal(before[name], value) for name, value in _tensors(state).items()):
-            return "a second run differs: something is kept outside the state"
+        path.append(solver.step(f, path[-1]))
+    elsewhere = solver.init(g, 1 - other.z0)
+    for state, following in pairwise(path):
+        elsewhere = solver.step(g, elsewhere)
+        again = tensors(solver.step(f, state))
+        if any(not torch.equal(again[name], value) for name, value in tensors(following).items()):
+            return "the step's result differs: something is kept outside the state"
     return None
 
 
 def keeps_samples_apart(solver: Any) -> str | None:
     """A sample's iterates do not depend on the other samples of its batch."""
-    for (_, whole), (_, alone) in zip(_states(solver), _states(solver, slice(0, 1)), strict=True):
-        error = float((whole.z[:1] - alone.z).abs().max())
+    for build in served(solver):
+        together, alone = build(), build(slice(0, 1))
+        pairs = zip(_iterates(solver, together), _iterates(solver, alone), strict=False)
+        error = max(float((whole - single).abs().max()) for whole, single in pairs)
         if error > 1e-9:
             return f"alone, the first sample's iterate differs by {error:.1e}"
+    return None
+
+
+def _iterates(solver: Any, problem: Contraction) -> list[Tensor]:
+    """Return the first sample's first iterates: of its states, or where the map was first evaluated."""
+    if isinstance(solver, Solver):
+        return [part[:1] for state in states(solver, problem) for part in (state.z, state.fz)]
+    with Tally(problem.matrix) as tally:
+        drive(solver, problem.f, problem.z0, Stop(tolerance=1e-9, max_calls=200))
+    points = [point[:1] for point in tally.points]
+    # A loop over samples, or over trial points, leaves a sample where it is for a while.
+    moved = [b for a, b in pairwise(points) if not torch.equal(a, b)]
+    return [points[0], *moved][: STEPS + 1]
+
+
+def survives_a_failed_sample(solver: Any) -> str | None:
+    """A sample that turns NaN changes no other sample's iterates."""
+    build = served(solver)[0]
+    others = [row for row in range(BATCH) if row != 1]
+    for clean, failed in zip(states(solver, build()), states(solver, build(spoilt=1)), strict=True):
+        error = float((clean.z[others] - failed.z[others]).abs().nan_to_num(torch.inf).max())
+        if error > 1e-9:
+            return f"beside a NaN, another sample's iterate differs by {error:.1e}"
     return None
 
 
@@ -122,6 +127,8 @@ CHECKS = (
     carries_the_batch_first,
     reports_the_map,
     changes_nothing_in_place,
-    repeats_itself,
+    keeps_its_state_in_its_state,
     keeps_samples_apart,
+    survives_a_failed_sample,
+    *HONESTY,
 )

@@ -1,0 +1,112 @@
+"""Paired CPU times, and bars that must hold: what the benchmarks share.
+
+Competitors run in turn in one process on one thread, so that drift of a shared machine hits all alike.
+CPU time is read, ratios are taken round by round, and their median and quartiles are shown.
+
+::
+
+    seconds = race({"ours": timed(solve), "floor": timed(bare_calls)}, rounds=7)
+    spread = ratio(seconds["ours"], seconds["floor"])
+    sys.exit(verdict([at_most("overhead", spread.middle, 1.5)]))
+"""
+
+from __future__ import annotations
+
+import platform
+import statistics
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+import torch
+
+Racer = Callable[[], float]
+"""Runs once and returns the CPU seconds it took."""
+
+
+@dataclass(frozen=True)
+class Bar:
+    """One number that must hold; ``theirs`` is torchdeq's, as found beside it or as noted."""
+
+    what: str
+    found: str
+    allowed: str
+    holds: bool
+    theirs: str = ""
+
+
+@dataclass(frozen=True)
+class Spread:
+    """Median and quartiles of ratios taken round by round."""
+
+    low: float
+    middle: float
+    high: float
+
+    def __str__(self) -> str:
+        return f"{self.middle:.3g} [{self.low:.3g}, {self.high:.3g}]"
+
+
+def one_thread() -> str:
+    """Bind torch to one thread; return a line that names the machine and the versions."""
+    torch.set_num_threads(1)
+    return f"Python {platform.python_version()}, torch {torch.__version__}, {platform.machine()}, 1 thread"
+
+
+def timed(work: Callable[[], object], *, least_seconds: float = 5e-3) -> Racer:
+    """Return a racer that runs ``work`` often enough to be timed, and gives the CPU seconds of one run.
+
+    It is tried here first, so what it does once (caches, compilation) is never timed.
+    """
+    work()
+    once = max(min(_seconds(work, 1) for _ in range(2)), 1e-7)
+    times = max(1, round(least_seconds / once))
+    return lambda: _seconds(work, times) / times
+
+
+def _seconds(work: Callable[[], object], times: int) -> float:
+    started = time.process_time()
+    for _ in range(times):
+        work()
+    return time.process_time() - started
+
+
+def race(racers: Mapping[str, Racer], rounds: int) -> dict[str, list[float]]:
+    """Return the CPU seconds by competitor; who starts turns each round, and the first round is not kept."""
+    names = list(racers)
+    seconds: dict[str, list[float]] = {name: [] for name in names}
+    for turn in range(rounds + 1):
+        first = turn % len(names)
+        for name in names[first:] + names[:first]:
+            took = racers[name]()
+            if turn:
+                seconds[name].append(took)
+    return seconds
+
+
+def ratio(ours: Sequence[float], theirs: Sequence[float]) -> Spread:
+    """Return median and quartiles of ours / theirs, round by round."""
+    ratios = [a / b for a, b in zip(ours, theirs, strict=True)]
+    if len(ratios) < 2:
+        return Spread(ratios[0], ratios[0], ratios[0])
+    return Spread(*statistics.quantiles(ratios, n=4, method="inclusive"))
+
+
+def at_most(what: str, found: float, allowed: float, *, theirs: str = "") -> Bar:
+    """Return the bar that a number is at most what is allowed; nan never is."""
+    return Bar(what, f"{found:.3g}", f"<= {allowed:g}", found <= allowed, theirs)
+
+
+def verdict(bars: Iterable[Bar]) -> int:
+    """Print the bars as a table and return the exit status: 1 if one is missed."""
+    bars = list(bars)
+    width = max(len(bar.what) for bar in bars) + 2
+    wide = max(len(bar.found) for bar in bars) + 2
+    beside = "torchdeq" if any(bar.theirs for bar in bars) else ""
+    print(f"\n{'bar':{width}}{'found':>{wide}}{'allowed':>12}  {'holds':6}{beside}")
+    for bar in bars:
+        holds = "yes" if bar.holds else "NO"
+        print(f"{bar.what:{width}}{bar.found:>{wide}}{bar.allowed:>12}  {holds:6}{bar.theirs}")
+    missed = sum(not bar.holds for bar in bars)
+    print(f"{len(bars) - missed} of {len(bars)} bars hold")
+    return 1 if missed else 0
