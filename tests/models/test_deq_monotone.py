@@ -21,14 +21,6 @@ MODELS = [
 ]
 
 
-@pytest.fixture(autouse=True)
-def one_thread():
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
-
-
 def built(model, inputs):
     torch.manual_seed(0)
     return model.build(inputs, 3).double()

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 import torch
 from pydantic import Field
+from torch.nn.functional import pad
 
 from deqbench_plugins.solvers.history import SMALL, combination, products, wide_rows
 
@@ -27,7 +28,7 @@ class BroydenState(NamedTuple):
     steps: tuple[Tensor, ...]  # k + 1 of them, each (B, d)
     shares: Tensor  # 1 / ||step||^2 of each, (B, k + 1); 0 where the factor is forgotten
     least: Tensor  # least ||f(z) - z||^2 so far, (B, 1)
-    chain: Tensor | None  # how each factor's share of f(z) - z enters the next ones', (B, k, k); small states
+    chain: Tensor | None  # what each factor sees of the ones before it, negated, (B, k, k); small states
 
 
 @dataclass(frozen=True)
@@ -68,7 +69,7 @@ class Broyden:
         following = torch.where(sound, ahead / share, gap)
         shares = torch.cat((shares * sound, _share(following)), 1)
         steps = (*steps, following)
-        return BroydenState(z, fz, steps, shares, least, _chained(state.chain, steps))
+        return BroydenState(z, fz, steps, shares, least, _chained(state))
 
     def inverse_transposed(self, state: BroydenState, v: Tensor) -> Tensor:
         """Return H^T v, H the estimate of (I - J)^-1: its factors transposed, the last one first."""
@@ -85,26 +86,27 @@ def _ahead(state: BroydenState, gap: Tensor) -> Tensor:
     if state.chain is not None and k > 1:
         # All at once: factor j sees the gap and what the factors before it have added of s_1, ..., s_j.
         seen = (products(steps[:k], gap) * shares[:, :k]).unsqueeze(2)
-        system = state.chain[:, :k, :k] * shares[:, :k].unsqueeze(2)
-        unit = torch.linalg.solve_triangular(-system, seen, upper=False, unitriangular=True)
-        return combination(gap, steps[1:], unit.squeeze(2))
+        parts = torch.linalg.solve_triangular(state.chain, seen, upper=False, unitriangular=True)
+        return combination(gap, steps[1:], parts.squeeze(2))
     for j in range(k):
         share = torch.linalg.vecdot(steps[j], gap).unsqueeze(1) * shares[:, j : j + 1]
         gap = torch.addcmul(gap, steps[j + 1], share)
     return gap
 
 
-def _chained(chain: Tensor | None, steps: tuple[Tensor, ...]) -> Tensor | None:
-    """Return the chain with the products of the newest step: row j holds s_j s_{i+1}, for i < j."""
-    newest = steps[-1]
-    if newest.numel() > SMALL or (chain is None and len(steps) > 2):
+def _chained(state: BroydenState) -> Tensor | None:
+    """Return the chain with the factor whose step has just been taken: s_j s_{i+1} / ||s_j||^2, for i < j.
+
+    A factor that is forgotten sees nothing, and so do all before it: the chain need not forget them.
+    """
+    steps, chain = state.steps, state.chain
+    newest, k = steps[-1], len(steps) - 1
+    if newest.numel() > SMALL or (chain is None and k > 0):
         return None  # a batch that was large and has shrunk goes on as it was
-    row = products(steps[1:], newest).unsqueeze(1)  # (B, 1, k)
     if chain is None:
-        chain = row.new_zeros(row.shape[0], 1, 0)
-    k = row.shape[2]
-    tall = torch.cat((chain, row.new_zeros(row.shape[0], k, 1)), 2)
-    return torch.cat((tall, row), 1)
+        return newest.new_zeros(newest.shape[0], 1, 1)
+    row = products(steps[1:], newest) * -state.shares[:, -1:]
+    return torch.cat((pad(chain, (0, 1)), pad(row, (0, 1)).unsqueeze(1)), 1)
 
 
 def _started(z: Tensor, fz: Tensor, step: Tensor, least: Tensor) -> BroydenState:
@@ -112,11 +114,12 @@ def _started(z: Tensor, fz: Tensor, step: Tensor, least: Tensor) -> BroydenState
 
 
 def _share(step: Tensor) -> Tensor:
-    """Return 1 / ||step||^2 of each row, (B, 1)."""
-    return _square(step).reciprocal()
+    """Return 1 / ||step||^2 of each row, (B, 1); of a step that is zero a number that is finite."""
+    square = torch.linalg.vecdot(step, step).unsqueeze(1)
+    return square.clamp_min(4 * torch.finfo(step.dtype).tiny).reciprocal()
 
 
 def _square(x: Tensor) -> Tensor:
-    """Return ||x||^2 of each row, (B, 1), or 1 where that is 0: what is divided by it is 0 as well."""
-    square = torch.linalg.vecdot(x, x).unsqueeze(1)
-    return torch.where(square > 0, square, 1.0)
+    """Return ||x||^2 of each row, (B, 1)."""
+    square: Tensor = torch.linalg.vecdot(x, x).unsqueeze(1)
+    return square
