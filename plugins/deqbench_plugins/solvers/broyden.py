@@ -59,8 +59,8 @@ class Broyden:
         z = (wide_rows(state.z) + steps[-1]).to(state.z.dtype).view_as(state.z)
         fz = f(z)
         gap = wide_rows(fz) - wide_rows(z)
-        square = torch.linalg.vecdot(gap, gap).unsqueeze(1)  # 0 for a sample that is held: it forgets nothing
-        least = torch.minimum(state.least, torch.where(square > 0, square, 1.0))
+        square = _square(gap)  # 0 for a sample that is held, and ever after: it forgets nothing
+        least = torch.minimum(state.least, square)
         if len(steps) > self.memory:
             return _started(z, fz, gap, least)
         ahead = _ahead(state, gap)
@@ -115,8 +115,7 @@ def _started(z: Tensor, fz: Tensor, step: Tensor, least: Tensor) -> BroydenState
 
 def _share(step: Tensor) -> Tensor:
     """Return 1 / ||step||^2 of each row, (B, 1); of a step that is zero a number that is finite."""
-    square = torch.linalg.vecdot(step, step).unsqueeze(1)
-    return square.clamp_min(4 * torch.finfo(step.dtype).tiny).reciprocal()
+    return _square(step).clamp_min(4 * torch.finfo(step.dtype).tiny).reciprocal()
 
 
 def _square(x: Tensor) -> Tensor:
