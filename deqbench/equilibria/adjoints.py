@@ -27,11 +27,17 @@ def unit_rows(gradient: Tensor) -> tuple[Tensor, Tensor]:
 def row_lengths(gradient: Tensor) -> tuple[Tensor, float]:
     """Return the length of each sample's gradient, (B, 1, ...), 1 where it is 0, and the greatest, or 0.
 
+    Of one sample alone the length may have the shape ().
+
     One synchronisation, or two where squares leave the type's range.
     """
     rows = flat_rows(gradient.detach())
     if rows.shape[0] == 0:
         return gradient.new_ones(()), 0.0
+    if rows.shape[0] == 1 and rows.dtype in (torch.float32, torch.float64):
+        only = torch.linalg.vector_norm(rows)
+        if _squares_hold(only.item(), rows.dtype):
+            return only, only.item()
     half = rows.dtype in (torch.float16, torch.bfloat16)
     length: Tensor = torch.linalg.vector_norm(rows, dim=1, dtype=torch.float32 if half else None)
     low, high = _least_and_greatest(length)
@@ -44,6 +50,12 @@ def row_lengths(gradient: Tensor) -> tuple[Tensor, float]:
         high = float(length.max())
         length = torch.where(length > 0, length, 1.0)
     return length.to(gradient.dtype).reshape(-1, *[1] * (gradient.dim() - 1)), high
+
+
+def _squares_hold(length: float, dtype: torch.dtype) -> bool:
+    """Whether a length of this size was summed without leaving the range of its type."""
+    least: float = torch.finfo(dtype).tiny ** 0.5
+    return least < length < 1 / least
 
 
 def _least_and_greatest(values: Tensor) -> tuple[float, float]:

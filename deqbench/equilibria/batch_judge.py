@@ -8,7 +8,6 @@ import torch
 from torch import Tensor
 
 from deqbench.equilibria.best_iterates import BestIterates
-from deqbench.equilibria.few_rows import FEW, FewRows
 from deqbench.equilibria.judging import (
     BLOW_UP,
     FALL_FAR,
@@ -22,8 +21,9 @@ from deqbench.equilibria.judging import (
     Stop,
     TracePoint,
     Verdict,
-    measured_type,
-    rounding_zones,
+    numbers_of,
+    row_norms,
+    scaled_norms,
 )
 from deqbench.equilibria.maps import Counter, flat_rows
 
@@ -33,7 +33,7 @@ class BatchJudge:
 
     Rows that are done stay in the layout, untouched, until :meth:`compact` drops them. What becomes of a
     row is decided on its device; only how many samples search on, and how many came nearer, is
-    read by the host, once a check. On the CPU, where reading waits for nothing, it reads more.
+    read by the host, once a check, or twice where squares underflow.
 
     Args:
         z0: Start, (B, *s): what a sample returns that never had a finite residual.
@@ -43,7 +43,7 @@ class BatchJudge:
     """
 
     def __init__(self, z0: Tensor, stop: Stop, *, image: bool = False, trace: Counter | None = None) -> None:
-        self.dtype = measured_type(z0)
+        self.dtype, self.tiny, trusted, self.near, self.far = numbers_of(z0)
         self.order = 1 if stop.norm == "l1" else 2
         self.relative = stop.norm == "relative"
         self.stop = stop
@@ -55,9 +55,7 @@ class BatchJudge:
         self.calls = torch.zeros_like(self.residual, dtype=torch.int32)
         # A tensor of one element: a number would be wrapped anew for every comparison.
         self.bound = z0.new_full((), stop.tolerance_for(z0.dtype), dtype=self.dtype)
-        few = 0 < self.width <= FEW and z0.device.type == "cpu"
-        self.few = FewRows(self.width, self.bound.item()) if few else None
-        self.near, self.far = rounding_zones(z0)
+        self.trusted = trusted if self.order == 2 else 0.0
         # A relative residual near to rounding has met a tolerance that is not.
         self.may_stall = not (self.relative and stop.tolerance_for(z0.dtype) >= self.far)
         self.look_at = WINDOW  # calls at which runaways and stalled rows are looked for
@@ -78,8 +76,7 @@ class BatchJudge:
         """Judge the iterates of all rows and return how many samples still search."""
         with torch.no_grad():
             value = self._measure(z, fz)
-            decide = self._decide if self.few is None else self._decide_few
-            searching, better, left, gained = decide(value, fz, calls)
+            value, searching, better, left, gained = self._decide(value, z, fz, calls)
         if self.counter is not None:
             self._note(value, calls)
         point = fz if self.image else z
@@ -95,29 +92,38 @@ class BatchJudge:
             self.iterates.take_rows(point, better)
         return self.left
 
-    def _decide(self, value: Tensor, fz: Tensor, calls: int) -> tuple[Tensor, Tensor, int, int]:
-        """Return which rows search on and which came nearer, (K,) bool, and how many they are."""
+    def _decide(
+        self, value: Tensor, z: Tensor, fz: Tensor, calls: int
+    ) -> tuple[Tensor, Tensor, Tensor, int, int]:
+        """Return the residuals, which rows search on and which came nearer, (K,), and how many they are."""
         searching, better = value > self.bound, value < self.residual  # a NaN is neither
+        small = self.gap < self.trusted
         if self.active is not None:
-            searching, better = searching & self.active, better & self.active
+            searching, better, small = searching & self.active, better & self.active, small & self.active
+        small = small & ~searching
         if calls >= self.look_at:
             searching = searching & ~self._hopeless(fz, calls)
+        left, gained, doubtful = torch.stack((searching, better, small)).sum(1).tolist()
+        if not doubtful:
+            return value, searching, better, left, gained
+        # Squares have left the range of the type: those rows are measured again, which is read once more.
+        value = self._measure_small(z, fz, small)
+        again = small & (value > self.bound)
+        searching = searching | again
+        better = torch.where(small, value < self.residual, better)
         left, gained = torch.stack((searching, better)).sum(1).tolist()
-        return searching, better, left, gained
+        return value, searching, better, left, gained
 
-    def _decide_few(self, value: Tensor, fz: Tensor, calls: int) -> tuple[Tensor, Tensor, int, int]:
-        """Return the same of a few rows on the CPU, where reading costs less than operations on tensors."""
-        assert self.few is not None, "it is only asked then"
-        if calls >= self.look_at:
-            lost = self._hopeless(fz, calls)
-            found, given_up = torch.stack((value, lost.to(value.dtype))).tolist()
-        else:
-            found, given_up = value.tolist(), None
-        searching, better = self.few.decide(found, given_up)
-        left, gained = sum(searching), sum(better)
-        if left == self.left and gained == self.width:
-            return self.status, self.status, left, gained  # nobody will look at them
-        return torch.tensor(searching), torch.tensor(better), left, gained
+    def _measure_small(self, z: Tensor, fz: Tensor, small: Tensor) -> Tensor:
+        """Measure some rows without squares that underflow; return the residuals of all."""
+        z, fz = z.to(self.dtype), fz.to(self.dtype)
+        gap = torch.where(small, scaled_norms(fz - z), self.gap)
+        self.first = gap if self.first is self.gap else self.first  # the first check
+        self.gap = gap
+        if not self.relative:
+            return self.gap
+        self.size = torch.where(small, scaled_norms(fz), self.size)
+        return self.gap / self.size
 
     def give_up(self, calls: int) -> None:
         """Close the samples that still search: their calls are spent."""
@@ -143,8 +149,6 @@ class BatchJudge:
         self.past.marks = [(calls, best.index_select(0, kept)) for calls, best in self.past.marks]
         self.rows = kept if self.rows is None else self.rows.index_select(0, kept)
         self.width, self.active = self.left, None
-        if self.few is not None:
-            self.few.compact()
         return kept
 
     def verdict(self) -> Verdict:
@@ -162,21 +166,16 @@ class BatchJudge:
     def _active(self) -> Tensor:
         return torch.ones_like(self.status, dtype=torch.bool) if self.active is None else self.active
 
-    def _norm(self, x: Tensor, order: float) -> Tensor:
-        flat = x if x.dim() == 2 else flat_rows(x)
-        norm: Tensor = torch.linalg.vector_norm(flat, order, 1)
-        return norm
-
     def _measure(self, z: Tensor, fz: Tensor) -> Tensor:
         """Return the residuals, (K,); NaN where f(z) = z = 0, which :meth:`_close` sees to."""
         if fz.dtype != self.dtype:
             z, fz = z.to(self.dtype), fz.to(self.dtype)
-        self.gap = self._norm(fz - z, self.order)
+        self.gap = row_norms(fz - z, self.order)
         if self.fresh:
             self.first, self.fresh = self.gap, False
         if not self.relative:
             return self.gap
-        self.size = self._norm(fz, self.order)
+        self.size = row_norms(fz, self.order)
         return self.gap / self.size
 
     def _hopeless(self, fz: Tensor, calls: int) -> Tensor:
@@ -187,7 +186,7 @@ class BatchJudge:
             return blown
         best = self.residual
         self.past.remember(calls, best)
-        size = 1.0 if self.relative else self._norm(fz.to(self.dtype), self.order)
+        size = 1.0 if self.relative else row_norms(fz.to(self.dtype), self.order)
         for patience, fall, zone in (
             (PATIENCE_NEAR, FALL_NEAR, self.near),
             (PATIENCE_FAR, FALL_FAR, self.far),
@@ -202,14 +201,9 @@ class BatchJudge:
         active, gap, value = self._active(), self.gap, self.gap
         ended = active & ~searching
         if self.relative:
-            value = gap / self.size.clamp_min(torch.finfo(self.dtype).tiny)
+            value = gap / self.size.clamp_min(self.tiny)
         better = active & (value < self.residual)
-        if self.few is not None and self.few.plain:
-            # Those that end have met the tolerance, and that is all there is to it.
-            self.status = self.status.masked_fill(ended, int(SolveStatus.CONVERGED))
-        else:
-            better = better & self._sort_ended(z, fz, ended, value)
-            self.few = None  # what it knows may no longer be so
+        better = better & self._sort_ended(z, fz, ended, value)
         self.calls = self.calls.masked_fill(ended, calls)
         self.residual = torch.where(better, value, self.residual)
         point = fz if self.image else z

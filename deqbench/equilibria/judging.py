@@ -2,11 +2,13 @@
 
 A judge sees pairs (z, f(z)) that the counted map vouches for. It never asks a solver anything.
 :mod:`deqbench.equilibria.batch_judge` holds the rules for a batch, with one transfer to the host a check;
-:mod:`deqbench.equilibria.single_judge` the same for one sample on the CPU, in plain numbers.
+:mod:`deqbench.equilibria.single_judge` the same for one sample on the CPU, in plain numbers, and
+:mod:`deqbench.equilibria.few_rows` for a few samples on the CPU, on lists.
 """
 
 from __future__ import annotations
 
+import functools
 import math
 from dataclasses import dataclass
 from enum import IntEnum
@@ -15,6 +17,7 @@ from typing import Generic, Literal, NamedTuple, TypeVar
 import torch
 from torch import Tensor
 
+from deqbench.equilibria.maps import flat_rows
 from deqbench.errors import ConfigurationError
 
 Norm = Literal["relative", "absolute", "l1"]
@@ -114,19 +117,50 @@ class Verdict(NamedTuple):
     calls: Tensor  # (K,) int32
 
 
-def measured_type(z: Tensor) -> torch.dtype:
-    """Return the type that residuals are measured in: squares overflow in half precision."""
-    return torch.float32 if z.dtype in (torch.float16, torch.bfloat16) else z.dtype
+class Numbers(NamedTuple):
+    """What a judge must know of a type, and of the size of one sample's state.
 
-
-def rounding_zones(z: Tensor) -> tuple[float, float]:
-    """Return the relative residuals under which a sample is near to rounding, and under which it may be.
-
-    Sums of d products err by about sqrt(d) rounding units, d being the entries of one sample's state.
+    Attributes:
+        measured: The type that residuals are measured in: squares overflow in half precision.
+        tiny: Its least normal number.
+        trusted: The 2-norm under which squares leave its range and the sum loses digits.
+        near: The relative residual under which a sample is near to rounding.
+        far: That under which it may be: sums of d products err by about sqrt(d) rounding units.
     """
-    unit = torch.finfo(z.dtype).eps
-    entries = z[0].numel() if z.shape[0] else 1
-    return FLOOR * unit, max(FLOOR, 2 * math.sqrt(entries)) * unit
+
+    measured: torch.dtype
+    tiny: float
+    trusted: float
+    near: float
+    far: float
+
+
+def numbers_of(z: Tensor) -> Numbers:
+    """Return what a judge must know of states (B, *s) like this one."""
+    return _numbers(z.dtype, z.numel() // max(z.shape[0], 1))
+
+
+@functools.cache
+def _numbers(dtype: torch.dtype, entries: int) -> Numbers:
+    measured = torch.float32 if dtype in (torch.float16, torch.bfloat16) else dtype
+    kind, unit = torch.finfo(measured), torch.finfo(dtype).eps
+    trusted = math.sqrt(kind.tiny / kind.eps)
+    return Numbers(measured, kind.tiny, trusted, FLOOR * unit, max(FLOOR, 2 * math.sqrt(entries)) * unit)
+
+
+def row_norms(x: Tensor, order: float) -> Tensor:
+    """Return the norm of each sample of x, (B, *s), as (B,)."""
+    flat = x if x.dim() == 2 else flat_rows(x)
+    norm: Tensor = torch.linalg.vector_norm(flat, order, 1)
+    return norm
+
+
+def scaled_norms(x: Tensor) -> Tensor:
+    """Return the 2-norm of each sample of x, (B, *s), as (B,), whatever its size: no square underflows."""
+    flat = flat_rows(x)
+    largest = flat.abs().amax(1, keepdim=True) if flat.shape[1] else flat.new_ones(len(flat), 1)
+    largest = torch.where((largest > 0) & (largest < torch.inf), largest, 1.0)
+    return row_norms(flat / largest, 2) * largest.squeeze(1)
 
 
 Value = TypeVar("Value")

@@ -64,6 +64,13 @@ class AffineMap:
             return torch.addmm(offset, z, turned)
         return z @ turned + offset
 
+    def at(self, z: Tensor, offset: Tensor) -> Callable[[Tensor], Tensor]:
+        """Return z -> M z + offset for states like this one: what is asked of them is asked once."""
+        if z.dim() != 2 or offset.shape != z.shape or torch.is_grad_enabled():
+            return lambda point: self(point, offset)
+        addmm, turned = torch.addmm, self.turned
+        return lambda point: addmm(offset, point, turned)
+
     def linear(self, v: Tensor) -> Tensor:
         """Return M v for each row: the Jacobian-vector product at every z."""
         return v @ self.matrix.mT
@@ -146,10 +153,7 @@ class Map:
         fz = self.function(z, *self.inputs)
         after = edits(z)
         if after != before:
-            raise ConfigurationError(
-                "The map changed its state in place, which would pass every state for an equilibrium. "
-                "Use the operations that return a new tensor: z.mul(2), not z.mul_(2)."
-            )
+            raise _changed_in_place()
         counter, shape = self.counter, z.shape
         counter.calls += 1
         counter.sample_calls += shape[0]
@@ -157,6 +161,34 @@ class Map:
             raise self._changed(z, fz)
         self.z, self.fz, self.versions = z, fz, (after, edits(fz))
         return fz
+
+    def repeated(self, z: Tensor, count: int) -> tuple[Tensor, Tensor]:
+        """Return the last point and the value there of ``count`` >= 1 calls, each at the value before.
+
+        All are charged; shape and type are compared once, for a call that changed them feeds the next one.
+
+        Raises:
+            ConfigurationError: As by a single call.
+        """
+        if type(self) is not Map or z.is_inference():
+            point, fz = z, self(z)
+            for _ in range(count - 1):
+                point, fz = fz, self(fz)
+            return point, fz
+        function, inputs = self.function, self.inputs
+        single = function.at(z, *inputs) if isinstance(function, AffineMap) else None
+        point, fz = z, z
+        for _ in range(count):
+            point = fz
+            version = point._version
+            fz = single(point) if single is not None else function(point, *inputs)
+            if point._version != version:
+                raise _changed_in_place()
+        self.counter.calls += count - 1
+        self.counter.sample_calls += (count - 1) * z.shape[0]
+        if point.shape != z.shape or point.dtype != z.dtype:
+            raise self._changed(z, point)
+        return point, self._returned(point, fz)
 
     def _returned(self, z: Tensor, fz: Tensor) -> Tensor:
         """Charge a call that gave fz at z, and remember the pair."""
@@ -257,6 +289,13 @@ class Map:
         narrowed: Callable[[Tensor], Function] | None = getattr(self.function, "rows", None)
         function = self.function if narrowed is None else narrowed(index)
         return Map(function, [part.index_select(0, index) for part in self.inputs], self.counter)
+
+
+def _changed_in_place() -> ConfigurationError:
+    return ConfigurationError(
+        "The map changed its state in place, which would pass every state for an equilibrium. "
+        "Use the operations that return a new tensor: z.mul(2), not z.mul_(2)."
+    )
 
 
 def _unit(like: Tensor, place: int) -> Tensor:

@@ -24,10 +24,12 @@ from deqbench.equilibria.judging import (
     Stop,
     TracePoint,
     Verdict,
-    measured_type,
-    rounding_zones,
+    numbers_of,
+    scaled_norms,
 )
 from deqbench.equilibria.maps import Counter
+
+_norm, _distance = torch.linalg.vector_norm, torch.dist  # looked up once
 
 
 class SingleJudge:
@@ -44,13 +46,12 @@ class SingleJudge:
     active: Tensor | None = None  # as the batch judge's: no row is done while others search
 
     def __init__(self, z0: Tensor, stop: Stop, *, image: bool = False, trace: Counter | None = None) -> None:
-        self.dtype = measured_type(z0)
+        self.dtype, self.tiny, trusted, self.near, self.far = numbers_of(z0)
         self.casts = self.dtype != z0.dtype
         self.order = 1 if stop.norm == "l1" else 2
         self.relative = stop.norm == "relative"
-        self.tiny = torch.finfo(self.dtype).tiny
+        self.trusted = trusted if self.order == 2 else 0.0
         self.tolerance = stop.tolerance_for(z0.dtype)
-        self.near, self.far = rounding_zones(z0)
         self.stop = stop
         self.image = image
         self.point = z0
@@ -117,13 +118,16 @@ class SingleJudge:
         """Return ||f(z) - z||, ||f(z)|| where it is asked for, and the residual."""
         if self.casts:
             z, fz = z.to(self.dtype), fz.to(self.dtype)
-        gap = float(torch.linalg.vector_norm(fz - z, self.order).item())
+        gap = _distance(fz, z, self.order).item()
+        size = _norm(fz).item() if self.relative else 0.0
+        if gap < self.trusted:
+            gap = scaled_norms(fz - z).item()
+            size = scaled_norms(fz).item() if self.relative else 0.0
         self.gap = gap
         if self.first != self.first:
             self.first = gap
         if not self.relative:
             return gap, 0.0, gap
-        size = float(torch.linalg.vector_norm(fz).item())
         value = gap / max(size, self.tiny)
         return gap, size, value if size < math.inf else math.nan
 

@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from deqbench.equilibria.batch_judge import BatchJudge
+from deqbench.equilibria.few_rows import FEW, FewJudge
 from deqbench.equilibria.judging import SolveStatus, Stop, TracePoint
 from deqbench.equilibria.maps import AffineMap, Counter, Map, edits, flat_rows
 from deqbench.equilibria.single_judge import SingleJudge
@@ -33,7 +34,7 @@ __all__ = [
     "rejudged",
 ]
 
-Judge = BatchJudge | SingleJudge
+Judge = BatchJudge | FewJudge | SingleJudge
 """What looks at the pairs (z, f(z)) of a solve, and says when it ends."""
 
 
@@ -124,7 +125,9 @@ def _stepwise(kind: type) -> bool:
 
 
 def _judge(z0: Tensor, stop: Stop, *, image: bool = False, trace: Counter | None = None) -> Judge:
-    kind = SingleJudge if z0.shape[0] == 1 and z0.device.type == "cpu" else BatchJudge
+    kind: type[Judge] = BatchJudge
+    if z0.device.type == "cpu" and 0 < z0.shape[0] <= FEW:
+        kind = SingleJudge if z0.shape[0] == 1 else FewJudge
     return kind(z0, stop, image=image, trace=trace)
 
 
@@ -138,6 +141,7 @@ def _step(  # noqa: PLR0913 -- two of the six are switches with defaults
     f = _HeldMap(f, judge) if keep_state and hold else f
     # A compiled solver wants one size: it would be compiled anew for every other.
     shrinks = bool(f.inputs) and not keep_state and not getattr(solver, "whole_batch", False)
+    several = getattr(solver, "steps", None)  # many steps at once, of one call each
     state = solver.init(f, z0)
     while True:
         calls = counter.calls - before
@@ -158,8 +162,13 @@ def _step(  # noqa: PLR0913 -- two of the six are switches with defaults
             if 2 * left <= judge.width and shrinks:
                 width, kept = judge.width, judge.compact()
                 f, state = f.rows(kept), _take_rows(state, kept, width)
-        state = solver.step(f, state)
-        steps += 1
+        if several is None or every == 1:
+            state = solver.step(f, state)
+            steps += 1
+        else:
+            ahead = min(limit - max(calls, steps), due - steps if due > steps else limit)
+            state = several(f, state, ahead)
+            steps += ahead
 
 
 def rejudged(solution: Solution, z0: Tensor, stop: Stop) -> Solution:

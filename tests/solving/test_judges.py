@@ -5,9 +5,10 @@ import torch
 from equilibrium_families import affine_softmax, family, tanh_map
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from deqbench.equilibria import batch_judge
+from deqbench.equilibria import solving
 from deqbench.equilibria.batch_judge import BatchJudge
-from deqbench.equilibria.best_iterates import HELD, BestIterates
+from deqbench.equilibria.best_iterates import HELD, BestIterates, FewIterates
+from deqbench.equilibria.few_rows import FewJudge
 from deqbench.equilibria.judging import Past, SolveStatus, Stop
 from deqbench.equilibria.maps import Map
 from deqbench.equilibria.single_judge import SingleJudge
@@ -44,7 +45,7 @@ def transfers(monkeypatch):
 @pytest.mark.parametrize("every", [1, 4])
 @pytest.mark.parametrize("solver", SOLVERS, ids=repr)
 def test_the_host_waits_once_a_check_and_no_more(solver, every, transfers, monkeypatch):
-    monkeypatch.setattr(batch_judge, "FEW", 0)  # as on a device; on the CPU reading waits for nothing
+    monkeypatch.setattr(solving, "FEW", 0)  # as on a device; on the CPU reading waits for nothing
     f, z0 = family("tanhsym", 16, 24, 0.9, torch.float64)
     with HostReads() as reads:
         solution = drive(solver, f, z0, Stop(1e-8, 500, check_every=every))
@@ -163,3 +164,76 @@ def test_a_batch_that_shrinks_keeps_every_samples_best():
     fz = f(solution.z)
     true = (fz - solution.z).norm(dim=1) / fz.norm(dim=1)
     torch.testing.assert_close(solution.residual, true, rtol=1e-6, atol=1e-15)
+
+
+JUDGES = [(SingleJudge, 1), (FewJudge, 3), (BatchJudge, 3)]
+TINY = [(torch.float32, 1e-23), (torch.bfloat16, 1e-23), (torch.float64, 1e-170)]
+
+
+@pytest.mark.parametrize(("dtype", "size"), TINY, ids=str)
+@pytest.mark.parametrize(("kind", "batch"), JUDGES)
+def test_a_state_whose_squares_underflow_is_not_called_solved(kind, batch, dtype, size):
+    z = torch.full((batch, 8), size, dtype=dtype)
+    judge = kind(torch.zeros_like(z), Stop(1e-1))
+    assert judge.observe(z, 2 * z, 1) == batch
+    judge.give_up(1)
+    assert judge.verdict().residual.tolist() == pytest.approx([0.5] * batch, rel=1e-2)
+    assert (judge.verdict().status == SolveStatus.MAX_CALLS).all()
+
+
+@pytest.mark.parametrize(("dtype", "size"), TINY, ids=str)
+@pytest.mark.parametrize(("kind", "batch"), JUDGES)
+def test_a_tiny_state_that_is_solved_is_called_so(kind, batch, dtype, size):
+    z = torch.full((batch, 8), size, dtype=dtype)
+    judge = kind(torch.zeros_like(z), Stop(1e-1))
+    assert judge.observe(z, 1.0625 * z, 1) == 0
+    assert (judge.verdict().status == SolveStatus.CONVERGED).all()
+    assert judge.verdict().residual.tolist() == pytest.approx([0.0625 / 1.0625] * batch, rel=2e-2)
+
+
+@pytest.mark.parametrize(("kind", "batch"), JUDGES)
+def test_a_tiny_start_does_not_make_later_steps_runaways(kind, batch):
+    z = torch.full((batch, 8), 1e-23)
+    judge = kind(torch.zeros_like(z), Stop(1e-3))
+    for calls in range(1, 12):
+        assert judge.observe(z, 2 * z, calls) == batch
+        z = 2 * z
+
+
+@pytest.mark.parametrize("kind", [FewJudge, BatchJudge])
+def test_a_tiny_sample_and_a_large_one_are_both_measured(kind):
+    z = torch.tensor([[1e-23] * 4, [1.0] * 4])
+    judge = kind(torch.zeros_like(z), Stop(1e-3))
+    assert judge.observe(z, torch.stack((3 * z[0], z[1])), 1) == 1
+    judge.give_up(1)
+    found = judge.verdict()
+    assert found.residual.tolist() == pytest.approx([2 / 3, 0.0])
+    assert found.status.tolist() == [SolveStatus.MAX_CALLS, SolveStatus.CONVERGED]
+
+
+@pytest.mark.parametrize("norm", ["relative", "absolute", "l1"])
+@pytest.mark.parametrize("every", [1, 3])
+@pytest.mark.parametrize("solver", SOLVERS, ids=repr)
+def test_a_few_samples_are_judged_as_many_are(solver, every, norm, monkeypatch):
+    f, z0 = family("tanhsym", 16, 24, 0.9, torch.float64)
+    stop = Stop(1e-9, 60, norm, check_every=every)
+    few = drive(solver, f, z0, stop)
+    monkeypatch.setattr(solving, "FEW", 0)
+    many = drive(solver, f, z0, stop)
+    assert torch.equal(few.status, many.status)
+    assert torch.equal(few.calls, many.calls)
+    torch.testing.assert_close(few.z, many.z)
+    torch.testing.assert_close(few.residual, many.residual)
+
+
+def test_the_best_of_few_is_that_of_many_whatever_came_nearer():
+    generator = torch.Generator().manual_seed(0)
+    start = torch.zeros(6, 2)
+    few, many = FewIterates(start), BestIterates(start)
+    for _ in range(12):
+        point, better = torch.randn(6, 2, generator=generator), torch.rand(6, generator=generator) < 0.4
+        few.take_some(point, better.tolist(), list(range(6)))
+        many.take_rows(point, better)
+        assert len(few.points) <= HELD
+    few.settle(list(range(6)), list(range(6)), list(range(6)))
+    assert torch.equal(few.whole(), many.merged())

@@ -68,3 +68,21 @@ def test_the_map_vouches_only_for_untouched_pairs():
     assert not f.witnessed(z, fz.clone())
     fz.add_(1)
     assert not f.witnessed(z, fz)
+
+
+def test_repeated_calls_are_charged_and_end_as_single_ones_do():
+    f, g = (Map(AffineMap(torch.eye(3) / 2), (torch.ones(2, 3),)) for _ in range(2))
+    z, fz = f.repeated(torch.zeros(2, 3), 5)
+    point = torch.zeros(2, 3)
+    for _ in range(4):
+        point = g(point)
+    assert torch.equal(z, point)
+    assert torch.equal(fz, g(point))
+    assert (f.counter.calls, f.counter.sample_calls) == (5, 10)
+    assert f.witnessed(z, fz)
+
+
+@pytest.mark.parametrize("spoil", [lambda z: z.mul_(2), lambda z: z.double(), lambda z: z[:1]])
+def test_repeated_calls_refuse_what_single_ones_refuse(spoil):
+    with pytest.raises(ConfigurationError):
+        Map(spoil).repeated(torch.ones(2, 3), 4)

@@ -3,12 +3,25 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, NamedTuple
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import torch
 from pydantic import Field
 
-from deqbench_plugins.solvers.history import SMALL, combination, products, wide_rows
+from deqbench_plugins.solvers import one_sample
+from deqbench_plugins.solvers.history import (
+    SMALL,
+    Columns,
+    Rows,
+    appended,
+    as_state,
+    combination,
+    moved,
+    products,
+    remembered,
+    rows_like,
+    wide_rows,
+)
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -21,9 +34,9 @@ class AndersonState(NamedTuple):
 
     z: Tensor  # (B, *s)
     fz: Tensor  # (B, *s)
-    gap: Tensor  # f(z) - z, (B, d)
-    moves: tuple[Tensor, ...]  # changes of f(z), each (B, d)
-    bends: tuple[Tensor, ...]  # changes of the gap, each (B, d)
+    gap: Rows  # f(z) - z, (B, d)
+    moves: Columns  # changes of f(z), each (B, d)
+    bends: Columns  # changes of the gap, each (B, d)
     gram: Tensor | None  # products of the bends, (B, k, k) float64; None where they are computed anew
 
 
@@ -53,23 +66,24 @@ class Anderson:
 
     def step(self, f: Map, state: AndersonState) -> AndersonState:
         """Mix, then evaluate; one call."""
-        value, gap, bends = wide_rows(state.fz), state.gap, state.bends
-        mixed = value if self.damping == 1 else value - (1 - self.damping) * gap
-        if bends:
-            gram, right = normal_equations(bends, gap, state.gram, _ridge(state.z))
-            weights = mixing_weights(gram, right).to(gap.dtype)
+        before, bends = state.gap, state.bends
+        if len(bends) == 0:
+            before = remembered(state.z, before)
+        value = rows_like(state.fz, before)
+        mixed = value if self.damping == 1 else moved(value, before, self.damping - 1)
+        if len(bends) > 0:
+            weights = mixing_weights(*normal_equations(bends, before, state.gram, _ridge(state.z)))
             mixed = combination(mixed, state.moves, weights, -1)
             if self.damping != 1:
                 mixed = combination(mixed, bends, weights, 1 - self.damping)
-        z = mixed.to(state.z.dtype).view_as(state.z)
+        z = as_state(mixed, state.z)
         fz = f(z)
-        after = wide_rows(fz)
-        gap = after - wide_rows(z)
-        bend, kept = gap - state.gap, 1 - self.memory
-        held = bends[kept:] if kept else ()
-        moves = (*(state.moves[kept:] if kept else ()), after - value)
-        grown = None if gap.numel() <= SMALL else _grown(state.gram, held, bend, _ridge(z))
-        return AndersonState(z, fz, gap, moves, (*held, bend), grown)
+        after = rows_like(fz, before)
+        gap = moved(after, rows_like(z, before), -1)
+        bends = appended(bends, moved(gap, before, -1), self.memory)
+        moves = appended(state.moves, moved(after, value, -1), self.memory)
+        grown = None if z.numel() <= SMALL else _grown(state.gram, bends, _ridge(z))
+        return AndersonState(z, fz, gap, moves, bends, grown)
 
 
 RIDGE = 10.0
@@ -83,8 +97,8 @@ def _ridge(z: Tensor) -> float:
 
 
 def normal_equations(
-    columns: tuple[Tensor, ...], target: Tensor, gram: Tensor | None = None, ridge: float = 1.0
-) -> tuple[Tensor, Tensor]:
+    columns: Columns, target: Rows, gram: Tensor | None = None, ridge: float = 1.0
+) -> tuple[Any, Any]:
     """Return the columns' products, (B, k, k), and theirs with the target, (B, k), in float64.
 
     Args:
@@ -93,6 +107,8 @@ def normal_equations(
         gram: The products, if they are known, with their ridge.
         ridge: Factor of the diagonal, > 1.
     """
+    if isinstance(target, one_sample.Row):
+        return one_sample.gram(columns, ridge, NOT_ZERO), one_sample.products(columns, target)
     if gram is not None:
         return gram, products(columns, target).double()
     k = len(columns)
@@ -104,11 +120,11 @@ def normal_equations(
     return gram, right
 
 
-def _grown(gram: Tensor | None, held: tuple[Tensor, ...], bend: Tensor, ridge: float) -> Tensor:
+def _grown(gram: Tensor | None, bends: Columns, ridge: float) -> Tensor:
     """Return the products with those of the newest bend added and those of the dropped ones left out."""
-    row = products((*held, bend), bend).double()  # (B, k)
+    row: Tensor = products(bends, bends[-1]).double()  # (B, k + 1)
     corner = row[:, -1:] * ridge + NOT_ZERO
-    k = len(held)
+    k = len(bends) - 1
     if gram is None or k == 0:
         return corner.unsqueeze(2)
     tall = torch.cat((gram[:, -k:, -k:], row[:, :k].unsqueeze(1)), 1)
@@ -116,12 +132,13 @@ def _grown(gram: Tensor | None, held: tuple[Tensor, ...], bend: Tensor, ridge: f
     return torch.cat((tall, last.unsqueeze(2)), 2)
 
 
-def mixing_weights(gram: Tensor, right: Tensor) -> Tensor:
+def mixing_weights(gram: Any, right: Any) -> Any:
     """Return the weights of the columns nearest to a target in least squares, (B, k) float64.
 
     Args:
         gram: Products of the columns, (B, k, k) float64, with their ridge.
         right: Products of the columns with the target, (B, k) float64.
     """
-    weights: Tensor = torch.linalg.solve_ex(gram, right.unsqueeze(2))[0]
-    return weights.squeeze(2)
+    if isinstance(gram, one_sample.Row):
+        return one_sample.solution(gram, right)
+    return torch.linalg.solve_ex(gram, right.unsqueeze(2))[0].squeeze(2)

@@ -3,13 +3,26 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, NamedTuple
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import torch
 from pydantic import Field
 from torch.nn.functional import pad
 
-from deqbench_plugins.solvers.history import SMALL, combination, products, wide_rows
+from deqbench_plugins.solvers import one_sample
+from deqbench_plugins.solvers.history import (
+    SMALL,
+    Columns,
+    Rows,
+    appended,
+    as_state,
+    combination,
+    moved,
+    products,
+    remembered,
+    rows_like,
+    wide_rows,
+)
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -25,10 +38,12 @@ class BroydenState(NamedTuple):
 
     z: Tensor  # (B, *s)
     fz: Tensor  # (B, *s)
-    steps: tuple[Tensor, ...]  # k + 1 of them, each (B, d)
-    shares: Tensor  # 1 / ||step||^2 of each, (B, k + 1); 0 where the factor is forgotten
-    least: Tensor  # least ||f(z) - z||^2 so far, (B, 1)
-    chain: Tensor | None  # what each factor sees of the ones before it, negated, (B, k, k); small states
+    steps: Columns  # k + 1 of them, each (B, d)
+    shares: Tensor | None  # 1 / ||step||^2 of each, (B, k + 1); 0 where the factor is forgotten
+    least: Any  # least ||f(z) - z||^2 so far, (B, 1)
+    chain: Any  # what each factor sees of the ones before it, negated, (B, k, k); small states
+    # Of one sample alone ``least`` is a number, and ``chain``, (k, k), has ||step||^2 on its diagonal
+    # instead of being divided by it.
 
 
 @dataclass(frozen=True)
@@ -55,43 +70,70 @@ class Broyden:
 
     def step(self, f: Map, state: BroydenState) -> BroydenState:
         """Take the step at hand, then find the next; one call."""
-        steps, shares = state.steps, state.shares
-        z = (wide_rows(state.z) + steps[-1]).to(state.z.dtype).view_as(state.z)
+        if len(state.steps) == 1:
+            state = _remembered(state)
+        newest = state.steps[-1]
+        z = as_state(moved(rows_like(state.z, newest), newest), state.z)
         fz = f(z)
-        gap = wide_rows(fz) - wide_rows(z)
+        gap = moved(rows_like(fz, newest), rows_like(z, newest), -1)
         square = _square(gap)  # 0 for a sample that is held, and ever after: it forgets nothing
-        least = torch.minimum(state.least, square)
-        if len(steps) > self.memory:
+        least = _lesser(state.least, square)
+        if len(state.steps) > self.memory:
             return _started(z, fz, gap, least)
-        ahead = _ahead(state, gap)
-        share = 1 - torch.linalg.vecdot(steps[-1], ahead).unsqueeze(1) * shares[:, -1:]
-        sound = (share.abs() > 10 * torch.finfo(gap.dtype).eps) & (square <= GROWTH**2 * least)
-        following = torch.where(sound, ahead / share, gap)
-        shares = torch.cat((shares * sound, _share(following)), 1)
-        steps = (*steps, following)
-        return BroydenState(z, fz, steps, shares, least, _chained(state))
+        ahead, share, chain = _ahead(state, gap)
+        sound = (abs(share) > 10 * _rounding(gap)) & (square <= GROWTH**2 * least)
+        if state.shares is None:
+            if not sound:
+                return _started(z, fz, gap, least)
+            following: Rows = one_sample.scaled(ahead, 1 / share)
+            shares = None
+        else:
+            following = torch.where(sound, ahead / share, gap)
+            shares = torch.cat((state.shares * sound, _share(following)), 1)
+        steps = appended(state.steps, following, len(state.steps) + 1)
+        return BroydenState(z, fz, steps, shares, least, chain)
 
     def inverse_transposed(self, state: BroydenState, v: Tensor) -> Tensor:
         """Return H^T v, H the estimate of (I - J)^-1: its factors transposed, the last one first."""
+        if isinstance(state.steps, one_sample.Row):
+            state = _of_tensors(state)
         u = wide_rows(v)
-        for k in reversed(range(len(state.steps) - 1)):
-            share = torch.linalg.vecdot(state.steps[k + 1], u).unsqueeze(1) * state.shares[:, k : k + 1]
-            u = torch.addcmul(u, state.steps[k], share)
+        steps: tuple[Tensor, ...] = state.steps
+        assert state.shares is not None, "only one sample alone has none"
+        for k in reversed(range(len(steps) - 1)):
+            share = torch.linalg.vecdot(steps[k + 1], u).unsqueeze(1) * state.shares[:, k : k + 1]
+            u = torch.addcmul(u, steps[k], share)
         return u.to(v.dtype).view_as(v)
 
 
-def _ahead(state: BroydenState, gap: Tensor) -> Tensor:
-    """Return the product of the factors with f(z) - z, (B, d)."""
+def _ahead(state: BroydenState, gap: Rows) -> tuple[Rows, Any, Any]:
+    """Return the product of the factors with f(z) - z, what the next step is less than it, and the chain."""
+    if isinstance(gap, one_sample.Row):
+        return _ahead_alone(state, gap)
     steps, shares, k = state.steps, state.shares, len(state.steps) - 1
+    assert shares is not None, "only one sample alone has none"
+    ahead = gap
     if state.chain is not None and k > 1:
         # All at once: factor j sees the gap and what the factors before it have added of s_1, ..., s_j.
         seen = (products(steps[:k], gap) * shares[:, :k]).unsqueeze(2)
         parts = torch.linalg.solve_triangular(state.chain, seen, upper=False, unitriangular=True)
-        return combination(gap, steps[1:], parts.squeeze(2))
-    for j in range(k):
-        share = torch.linalg.vecdot(steps[j], gap).unsqueeze(1) * shares[:, j : j + 1]
-        gap = torch.addcmul(gap, steps[j + 1], share)
-    return gap
+        ahead = combination(gap, steps[1:], parts.squeeze(2))
+    else:
+        for j in range(k):
+            part = torch.linalg.vecdot(steps[j], ahead).unsqueeze(1) * shares[:, j : j + 1]
+            ahead = torch.addcmul(ahead, steps[j + 1], part)
+    share = 1 - torch.linalg.vecdot(steps[-1], ahead).unsqueeze(1) * shares[:, -1:]
+    return ahead, share, _chained(state)
+
+
+def _ahead_alone(state: BroydenState, gap: Rows) -> tuple[Rows, float, Any]:
+    """Return the same of one sample: what the newest step's own factor sees is one more unknown."""
+    steps, k = state.steps, len(state.steps) - 1
+    seen = one_sample.products(steps, steps[k])
+    chain = one_sample.bordered(state.chain, seen[1:], max(seen[k], 4 * one_sample.tiny(steps)))
+    parts = one_sample.forward_substitution(chain, one_sample.products(steps, gap))
+    ahead = one_sample.combination(gap, steps[1:], parts[:k], 1.0) if k else gap
+    return ahead, 1 - float(parts[k]), chain
 
 
 def _chained(state: BroydenState) -> Tensor | None:
@@ -104,21 +146,49 @@ def _chained(state: BroydenState) -> Tensor | None:
     if newest.numel() > SMALL or (chain is None and k > 0):
         return None  # a batch that was large and has shrunk goes on as it was
     if chain is None:
-        return newest.new_zeros(newest.shape[0], 1, 1)
+        found: Tensor = newest.new_zeros(newest.shape[0], 1, 1)
+        return found
+    assert state.shares is not None, "only one sample alone has none"
     row = products(steps[1:], newest) * -state.shares[:, -1:]
     return torch.cat((pad(chain, (0, 1)), pad(row, (0, 1)).unsqueeze(1)), 1)
 
 
-def _started(z: Tensor, fz: Tensor, step: Tensor, least: Tensor) -> BroydenState:
-    return BroydenState(z, fz, (step,), _share(step), least, None)
+def _started(z: Tensor, fz: Tensor, step: Rows, least: Any) -> BroydenState:
+    shares = None if isinstance(step, one_sample.Row) else _share(step)
+    return BroydenState(z, fz, (step,), shares, least, None)
+
+
+def _remembered(state: BroydenState) -> BroydenState:
+    """Return a state of one step in the form it is to be remembered in."""
+    step = state.steps[0]
+    rows = step if isinstance(step, one_sample.Row) else remembered(state.z, step)
+    if not isinstance(rows, one_sample.Row):
+        return state
+    return state._replace(steps=rows[None], shares=None, least=float(state.least))
+
+
+def _of_tensors(state: BroydenState) -> BroydenState:
+    """Return the state of one sample alone in the form of any other."""
+    steps: tuple[Tensor, ...] = tuple(torch.from_numpy(step[None]) for step in state.steps)
+    return state._replace(steps=steps, shares=torch.cat([_share(step) for step in steps], 1), chain=None)
+
+
+def _rounding(rows: Rows) -> float:
+    return one_sample.rounding(rows) if isinstance(rows, one_sample.Row) else torch.finfo(rows.dtype).eps
+
+
+def _lesser(least: Any, square: Any) -> Any:
+    return min(least, square) if isinstance(square, float) else torch.minimum(least, square)
 
 
 def _share(step: Tensor) -> Tensor:
     """Return 1 / ||step||^2 of each row, (B, 1); of a step that is zero a number that is finite."""
-    return _square(step).clamp_min(4 * torch.finfo(step.dtype).tiny).reciprocal()
+    share: Tensor = _square(step).clamp_min(4 * torch.finfo(step.dtype).tiny).reciprocal()
+    return share
 
 
-def _square(x: Tensor) -> Tensor:
-    """Return ||x||^2 of each row, (B, 1)."""
-    square: Tensor = torch.linalg.vecdot(x, x).unsqueeze(1)
-    return square
+def _square(x: Rows) -> Any:
+    """Return ||x||^2 of each row, (B, 1), or of the one sample."""
+    if isinstance(x, one_sample.Row):
+        return one_sample.square(x)
+    return torch.linalg.vecdot(x, x).unsqueeze(1)

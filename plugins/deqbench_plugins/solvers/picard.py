@@ -56,3 +56,11 @@ class Picard:
             return Iterate(z, f(z))
         z = z + self.momentum * (state.z - state.before)
         return PicardState(z, f(z), state.z)
+
+    def steps(self, f: Map, state: Iterate | PicardState, count: int) -> Iterate | PicardState:
+        """Take several steps that nobody looks at in between; plain, they are the map's calls and no more."""
+        if self.damping == 1 and not self.momentum:
+            return Iterate(*f.repeated(state.fz, count))
+        for _ in range(count):
+            state = self.step(f, state)
+        return state
