@@ -33,6 +33,7 @@ SMALL = [
     "linear-deq-conservation",
     "perron-frobenius",
     "subhomogeneous",
+    "weak-sum-speed",
 ]
 
 

@@ -27,6 +27,11 @@ _CLAIMS = (
     ("one-step-descent", "one_step_descent:OneStepDescent", "C23: where the one-step gradient descends"),
     ("linear-deq-conservation", "well_posed:LinearDeqConservation", "C10: what a linear DEQ conserves"),
     ("perron-frobenius", "well_posed:PerronFrobenius", "C18: well-posed by lambda_pf, not by norm"),
+    (
+        "weak-sum-speed",
+        "speed:WeakSumSpeed",
+        "Where the implicit layer is faster, each model at its best step",
+    ),
     ("subhomogeneous", "well_posed:Subhomogeneous", "C19: square roots contract in Thompson's metric"),
 )
 

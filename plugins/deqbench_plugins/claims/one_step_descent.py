@@ -66,7 +66,7 @@ class OneStepDescent:
                 ledger=Ledger(),
             )
             found.append(torch.autograd.grad((z @ g).sum(), theta)[0][0])
-        return math.acos(float(torch.nn.functional.cosine_similarity(*found, dim=0)))
+        return math.acos(float(torch.nn.functional.cosine_similarity(found[0], found[1], dim=0)))
 
 
 def worst_case(gamma: float, condition: float) -> tuple[Tensor, Tensor, Tensor]:
