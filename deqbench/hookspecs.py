@@ -51,7 +51,7 @@ class Hooks:
 
     @hookspec
     def deqbench_claims(self) -> Iterable[Entry]:
-        """Offer claims: ``judge(trials, curves) -> verdict``."""
+        """Offer claims: ``examine(seed, precision) -> Evidence``, ``read(trials, curves)``, or both."""
         raise NotImplementedError
 
     @hookspec

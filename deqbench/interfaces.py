@@ -9,7 +9,7 @@ Shapes: ``B`` samples in a batch, ``N`` samples in a split, ``*s`` the shape of 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Protocol, runtime_checkable
@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Protocol, runtime_c
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
+    from deqbench.claims import Evidence
     from deqbench.equilibria.binding import Ledger, Problem
     from deqbench.equilibria.solving import Map, Stop
     from deqbench.learning.objective import Objective
@@ -238,10 +239,45 @@ class Probe(Protocol):
 
 
 class Claim(Protocol):
-    """Reads result tables; answers HOLDS, VIOLATED or INCONCLUSIVE, with a margin and a negative control."""
+    """A statement of a theory; it is a :class:`LiveClaim`, a :class:`RecordClaim`, or both.
 
-    def judge(self, trials: Any, curves: Any) -> Mapping[str, Any]:
-        """Return the verdict and the numbers it rests on."""
+    Attributes:
+        code: Its short name: ``C1``.
+        statement: What is claimed, in one sentence.
+        source: Who claims it; what was derived here, or recalled, says so.
+        tolerance: By how much quantity / bound may pass 1.
+    """
+
+    code: ClassVar[str]
+    statement: ClassVar[str]
+    source: ClassVar[str]
+    tolerance: ClassVar[float]
+
+
+@runtime_checkable
+class LiveClaim(Claim, Protocol):
+    """A claim that makes its own case; ``finest``, 1 unless it says otherwise, is its last precision."""
+
+    def examine(self, seed: int, precision: int) -> Evidence:
+        """Return what one case shows.
+
+        Args:
+            seed: The case is drawn from it.
+            precision: 0 as standard, 1 with tolerances 100 times tighter, 2 in more digits than float64.
+        """
+        ...
+
+
+@runtime_checkable
+class RecordClaim(Claim, Protocol):
+    """A claim that is checked on the records of any run; its module does not import torch."""
+
+    def read(self, trials: Any, curves: Any) -> Sequence[tuple[tuple[str, ...], Evidence]]:
+        """Return the evidence in a run's tables: pandas frames as in :mod:`deqbench.telling.tables`.
+
+        Returns:
+            Keys of the trials that each piece of evidence rests on, and the evidence.
+        """
         ...
 
 

@@ -84,6 +84,7 @@ class Record:
         curves: Observations along the trial, in order.
         detail: Last lines of the traceback or of standard error, for a trial that failed.
         host: Machine facts that belong to the trial: pid, device name, start time.
+        judgement: The verdict on a claim and what it rests on; None for a trial that judges none.
     """
 
     trial: Trial
@@ -94,9 +95,11 @@ class Record:
     curves: Sequence[CurvePoint] = ()
     detail: str | None = None
     host: Mapping[str, Any] = field(default_factory=dict)
+    judgement: Mapping[str, Any] | None = None
 
     def to_json(self) -> dict[str, Any]:
         """Return the record as JSON values, with the schema's version."""
+        judged = {} if self.judgement is None else {"judgement": dict(self.judgement)}
         return {
             "schema": SCHEMA_VERSION,
             "key": self.trial.key,
@@ -106,6 +109,7 @@ class Record:
             "costs": dict(self.costs),
             "detail": self.detail,
             "host": dict(self.host),
+            **judged,
             "trial": self.trial.to_json(),
             "curves": [point.to_json() for point in self.curves],
         }
@@ -131,4 +135,5 @@ class Record:
             curves=[CurvePoint(*row) for row in value["curves"]],
             detail=value["detail"],
             host=value["host"],
+            judgement=value.get("judgement"),
         )

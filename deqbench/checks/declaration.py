@@ -20,7 +20,7 @@ METHODS = {
     "gradients": (("attach",),),
     "trainers": (("steps",),),
     "probes": (("observe",),),
-    "claims": (("judge",),),
+    "claims": (("examine",), ("read",)),
 }
 """The names a component of each kind must have: one of the sets, whole."""
 

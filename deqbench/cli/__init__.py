@@ -25,6 +25,7 @@ COMMANDS = {
     ),
     "suites": ("deqbench.cli.listing:suites", "List the suites and what they compare."),
     "report": ("deqbench.cli.report:report", "Write the tables, figures and page of a run again."),
+    "claims": ("deqbench.cli.claims:claims", "Show the verdicts on the claims of a run."),
     "why": ("deqbench.cli.why:why", "Say why a trial was run again, or why its result was reused."),
     "env": ("deqbench.cli.env:env", "Show what machine and which versions a run would record."),
     "check": ("deqbench.cli.checking:check", "Check that components keep the rules, for plugin authors."),

@@ -128,7 +128,7 @@ def _suite(offer: Offer) -> dict[str, Any]:
 def _axes(table: dict[str, Any]) -> Iterator[tuple[str, list[str]]]:
     """Yield each axis with the components that the grid and the defaults name, each once."""
     blocks = [table.get("defaults", {}), *table.get("grid", [])]
-    for axis in ("dataset", "model", "map", "solver", "gradient", "trainer"):
+    for axis in ("dataset", "model", "map", "solver", "gradient", "trainer", "claim"):
         values = [value for block in blocks if isinstance(block, dict) for value in _listed(block.get(axis))]
         names = [
             value["name"] if isinstance(value, dict) and "name" in value else str(value) for value in values

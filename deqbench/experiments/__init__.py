@@ -23,6 +23,7 @@ EXPERIMENTS: Mapping[str, str] = {
     "training": "deqbench.experiments.training",
     "equilibrium": "deqbench.experiments.equilibrium",
     "gradient": "deqbench.experiments.gradient",
+    "claim": "deqbench.experiments.claim",
 }
 """Experiment to the module that measures it."""
 
@@ -31,6 +32,7 @@ FINDINGS: Mapping[str, frozenset[Status]] = {
     "training": frozenset(),
     "equilibrium": _MISSES,
     "gradient": _MISSES,
+    "claim": frozenset(),
 }
 """Statuses besides ok that are results, not failures: that a solver misses is what one wants to know."""
 
@@ -96,6 +98,7 @@ def _recorded(trial: Trial, registry: Callable[[], Registry], emit: Emit | None)
         curves=tuple(course.curves),
         detail=ending.detail,
         host=course.host,
+        judgement=course.judgement,
     )
 
 

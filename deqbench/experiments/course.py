@@ -39,12 +39,14 @@ class Course:
         curves: Observations, in order.
         costs: What it took so far, by name with unit.
         host: Facts of the process it runs in.
+        judgement: The verdict on a claim, as JSON values; None until there is one.
     """
 
     emit: Callable[[Any], None]
     curves: list[CurvePoint] = field(default_factory=list)
     costs: dict[str, float | int | None] = field(default_factory=dict)
     host: dict[str, Any] = field(default_factory=dict)
+    judgement: dict[str, Any] | None = None
 
     def observe(self, step: int, epoch: float, seconds: float, values: Mapping[str, float]) -> None:
         """Note and emit the numbers observed at one moment; one that is not finite is noted as None."""

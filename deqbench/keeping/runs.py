@@ -24,6 +24,7 @@ class RunResult:
         interrupted: Whether it was stopped before its end; the same command resumes it.
         wall_seconds: From the first worker to the last record.
         findings: Statuses that answer the experiment's question as well as ok does.
+        violated: Trials that found a claim violated.
     """
 
     folder: Path
@@ -33,14 +34,15 @@ class RunResult:
     interrupted: bool
     wall_seconds: float
     findings: frozenset[Status] = frozenset()
+    violated: int = 0
 
     @property
     def exit_code(self) -> int:
-        """0 if every trial is ok or a finding, 1 if not, 130 if interrupted."""
+        """0 if every trial is ok or a finding and no claim is violated, 1 if not, 130 if interrupted."""
         if self.interrupted:
             return 130
         good = sum(self.counts.get(status, 0) for status in {Status.OK, *self.findings})
-        return 0 if good == self.planned else 1
+        return 0 if good == self.planned and not self.violated else 1
 
 
 @dataclass(frozen=True)

@@ -16,6 +16,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
+from deqbench.claims import Outcome as Judged
 from deqbench.errors import StoreError
 from deqbench.experiments import FINDINGS
 from deqbench.keeping.runs import RunOptions, RunResult
@@ -136,6 +137,7 @@ class _Run:
     facts: dict[str, Any] = field(default_factory=dict)
     interrupted: bool = False
     findings: frozenset[Status] = frozenset()
+    violated: set[str] = field(default_factory=set)
 
     def begin(
         self, suite: Suite, options: RunOptions, trials: Sequence[Trial], environment: Mapping[str, Any]
@@ -147,7 +149,7 @@ class _Run:
         for one in self.plan.reused:
             record = self.store.read(one.trial.key)
             assert record is not None  # the plan has just read it, under the lock
-            self.statuses[one.trial.key] = record.status
+            self._note(record)
         self.store.add_sources(self.plan.files)
         self.store.write_suite(suite.to_json())
         self.store.write_environment(environment)
@@ -196,8 +198,13 @@ class _Run:
 
     def _finish(self, record: Record) -> None:
         self.store.write(record)
-        self.statuses[record.trial.key] = record.status
+        self._note(record)
         self.listener.finished(record)
+
+    def _note(self, record: Record) -> None:
+        self.statuses[record.trial.key] = record.status
+        if record.judgement is not None and record.judgement["verdict"] == Judged.VIOLATED:
+            self.violated.add(record.trial.key)
 
     def end(self) -> RunResult:
         """Write down how it went."""
@@ -209,6 +216,7 @@ class _Run:
             interrupted=self.interrupted,
             wall_seconds=time.monotonic() - self.start,
             findings=self.findings,
+            violated=len(self.violated),
         )
         ended = datetime.now(UTC).isoformat(timespec="seconds")
         state = "interrupted" if self.interrupted else "finished"

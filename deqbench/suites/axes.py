@@ -11,7 +11,7 @@ from deqbench.suites.places import KeyPath, Mistake
 if TYPE_CHECKING:
     from deqbench.suites.schema import Suite
 
-AXES = ("dataset", "model", "map", "solver", "gradient", "trainer")
+AXES = ("dataset", "model", "map", "solver", "gradient", "trainer", "claim")
 """What a cell is made of, in the order in which a grid is expanded; ``<axis>s`` is the kind of component."""
 
 
@@ -43,6 +43,7 @@ TAKEN: Mapping[str, Axes] = {
     ),
     "equilibrium": Axes(("map", "solver"), keys=("repeats",)),
     "gradient": Axes(("map", "solver", "gradient"), keys=("repeats",)),
+    "claim": Axes(("claim",)),
 }
 """Experiment to what its trials take."""
 
@@ -92,4 +93,4 @@ def _is_set(suite: Suite, key: str) -> bool:
 
 
 def _listed(names: tuple[str, ...]) -> str:
-    return f"{', '.join(names[:-1])} and {names[-1]}"
+    return " and ".join(filter(None, [", ".join(names[:-1]), names[-1]]))

@@ -213,6 +213,8 @@ def _trial(suite: Suite, block: GridBlock, budget: Budget, cell: Cell, device: s
 
 def _own_settings(suite: Suite, budget: Budget) -> dict[str, Any]:
     """Return the settings that shape this experiment alone."""
+    if suite.experiment == "claim":
+        return {}
     if suite.experiment != "training":
         return {"repeats": suite.repeats}
     return {

@@ -29,7 +29,7 @@ from deqbench.trials import Ref
 
 DType = Literal["float32", "float64"]
 Device = Literal["cpu", "cuda", "auto"]
-Experiment = Literal["training", "equilibrium", "gradient"]
+Experiment = Literal["training", "equilibrium", "gradient", "claim"]
 
 
 def _ref(value: Any) -> Ref:
@@ -138,6 +138,7 @@ class Defaults(_Table):
     solver: ComponentRef | None = None
     gradient: ComponentRef | None = None
     trainer: ComponentRef | None = None
+    claim: ComponentRef | None = None
 
 
 class GridBlock(_Table):
@@ -157,6 +158,7 @@ class GridBlock(_Table):
     solver: Refs | None = None
     gradient: Refs | None = None
     trainer: Refs | None = None
+    claim: Refs | None = None
     where: Annotated[str, AfterValidator(_where)] | None = None
     vary: Annotated[
         dict[str, Annotated[tuple[Any, ...], Field(strict=False, min_length=1)]],

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 import matplotlib as mpl
 
-from deqbench.telling import gradient_figures, solver_figures, training_figures
+from deqbench.telling import claim_figures, gradient_figures, solver_figures, training_figures
 from deqbench.telling.looks import STYLE
 from deqbench.telling.pictures import Picture
 from deqbench.telling.tables import Frames
@@ -14,6 +14,7 @@ from deqbench.telling.tables import Frames
 _PICTURES: Mapping[str, Callable[[Frames], Sequence[Picture | None]]] = {
     "equilibrium": solver_figures.draw,
     "gradient": gradient_figures.draw,
+    "claim": claim_figures.draw,
 }
 """Experiment to what draws its pictures; training is every other."""
 

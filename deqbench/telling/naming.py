@@ -28,7 +28,9 @@ def flat(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
 
 
 def dataset_name(trial: Trial) -> str:
-    """Return the data set, or the map, as the suite wrote it, parameters included."""
+    """Return the data set, or the map, as the suite wrote it, parameters included; or the claim's name."""
+    if "claim" in trial.components:
+        return trial.components["claim"].name
     return str(trial.components.get("dataset", trial.components.get("map", "")))
 
 

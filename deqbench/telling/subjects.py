@@ -130,10 +130,27 @@ GRADIENT = Subject(
     ),
 )
 
+CLAIM = Subject(
+    axes=("dataset", "claim"),
+    leading="dataset",
+    ground="claim",
+    scores=("worst",),
+    numbers=("margin", "control_worst"),
+    findings=frozenset(),
+    seconds="wall_seconds",
+    unit="s",
+    fastest="the fastest",
+    is_fastest="is fastest",
+    points={"step": "checkpoint", "epoch": "t"},
+    design=("device", "threads"),
+    note="",
+)
+
 SUBJECTS: Mapping[str, Subject] = {
     "training": TRAINING,
     "equilibrium": EQUILIBRIUM,
     "gradient": GRADIENT,
+    "claim": CLAIM,
 }
 """Experiment to what its telling is about."""
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import importlib.util
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, cast
 
@@ -48,6 +48,7 @@ class Frames:
         suite: The resolved suite.
         environment: Machine facts of the run.
         run: Facts of the run itself: command, start, state.
+        judgements: Key of a trial that judged a claim to the verdict and what it rests on.
     """
 
     trials: pd.DataFrame
@@ -55,6 +56,7 @@ class Frames:
     suite: Mapping[str, Any]
     environment: Mapping[str, Any]
     run: Mapping[str, Any]
+    judgements: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
     @property
     def subject(self) -> Subject:
@@ -73,7 +75,8 @@ def load(folder: Path | str) -> Frames:
     stored = {record.trial.key: record for record in store.records()}
     trials = _trials(planned, stored)
     facts = {name: _or_empty(store, name) for name in ("environment", "run")}
-    return Frames(trials, _curves(trials, stored), store.suite(), **facts)
+    judged = {key: one.judgement for key, one in stored.items() if one.judgement is not None}
+    return Frames(trials, _curves(trials, stored), store.suite(), **facts, judgements=judged)
 
 
 def write(frames: Frames, folder: Path) -> None:
@@ -203,6 +206,7 @@ def _row(trial: Trial, record: Record | None) -> dict[str, Any]:
     if record is not None:
         row |= {"status": record.status.value, "reason": record.reason, "detail": record.detail}
         row |= {**record.metrics, **record.costs}
+        row |= {} if record.judgement is None else {"verdict": record.judgement["verdict"]}
         row |= {"device_name": record.host.get("device")}
     return row
 
@@ -218,7 +222,7 @@ def _whole_numbers(rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     return columns
 
 
-_ALL_AXES = ("dataset", "model", "map", "solver", "gradient", "trainer")
+_ALL_AXES = ("dataset", "model", "map", "solver", "gradient", "trainer", "claim")
 
 
 def _ordered(columns: list[str]) -> list[str]:

@@ -10,6 +10,7 @@ import pandas as pd
 
 from deqbench.records import Status
 from deqbench.telling.naming import flat
+from deqbench.telling.report.claims import Judged, counted, live
 from deqbench.telling.report.failures import Failure, Miss, failures, misses
 from deqbench.telling.report.overall import Overall, overall
 from deqbench.telling.report.rankings import Ranking, ranking
@@ -28,6 +29,7 @@ class Content:
     cautions: tuple[str, ...]
     overall: Overall | None
     rankings: tuple[Ranking, ...]
+    judged: tuple[Judged, ...]
     coverage: str
     note: str
     misses: tuple[Miss, ...]
@@ -41,16 +43,20 @@ def content_of(frames: Frames) -> Content:
     """Return what a report of the run says."""
     table = summary(frames)
     name = str(frames.suite.get("name", "run"))
-    datasets = list(dict.fromkeys(table["dataset"]))
+    judged = tuple(live(frames))
+    about_claims = frames.suite.get("experiment") == "claim"
+    datasets = [] if about_claims else list(dict.fromkeys(table["dataset"]))
+    told = f"; {counted(judged)}" if about_claims else ""
     return Content(
         name=name,
         title=str(frames.suite.get("title") or name),
         description=str(frames.suite.get("description") or ""),
-        outcome=outcome(frames.trials),
-        cautions=tuple(cautions(frames)),
+        outcome=outcome(frames.trials) + told,
+        cautions=() if about_claims else tuple(cautions(frames)),
         overall=overall(frames),
         rankings=tuple(ranking(frames, table[table["dataset"] == dataset], dataset) for dataset in datasets),
-        coverage=coverage_note(table),
+        judged=judged,
+        coverage="" if about_claims else coverage_note(table),
         note=frames.subject.note,
         misses=tuple(misses(frames)),
         failures=tuple(failures(frames)),

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from deqbench.telling.pictures import Picture
+from deqbench.telling.report.claims import HEAD
 from deqbench.telling.report.content import Content
 from deqbench.telling.report.failures import Failure, Miss
+from deqbench.telling.report.judging import markdown_of
 from deqbench.telling.report.overall import Overall
 from deqbench.telling.report.rankings import Ranking
 
@@ -25,6 +27,10 @@ def _lines(content: Content, pictures: Sequence[Picture]) -> Iterator[str]:
     yield from (f"**{content.outcome}.**", "")
     yield from (f"> {caution}  " for caution in content.cautions)
     yield from ("", "## Verdict", "")
+    if content.judged:
+        yield from _table(HEAD, [one.row for one in content.judged])
+        yield ""
+        yield from markdown_of(content.judged)
     if content.overall is not None:
         yield from _overall(content.overall)
     for ranking in content.rankings:

@@ -12,6 +12,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from deqbench.telling.pictures import Picture
+from deqbench.telling.report.claims import HEAD
 from deqbench.telling.report.content import Content
 from deqbench.telling.report.inline import inline_svg
 from deqbench.telling.report.rankings import Ranking, Standing
@@ -57,6 +58,8 @@ def page(content: Content, pictures: Sequence[Picture], figures: Path) -> str:
         drawn=[(picture, inline_svg(picture, figures)) for picture in pictures],
         tracks={ranking.dataset: tracks(ranking) for ranking in content.rankings},
         style=Markup(style),  # noqa: S704 - our own file; escaping would break its selectors
+        head=HEAD,
+        figures_of={picture.title: inline_svg(picture, figures) for picture in pictures if content.judged},
         version=version("deqbench"),
     )
 

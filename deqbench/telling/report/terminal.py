@@ -8,6 +8,7 @@ import textwrap
 from collections.abc import Container, Sequence
 
 from deqbench.telling.report.content import content_of
+from deqbench.telling.report.judging import lines_of
 from deqbench.telling.report.overall import Overall
 from deqbench.telling.report.rankings import Ranking
 from deqbench.telling.tables import Frames
@@ -33,6 +34,8 @@ def summary_lines(frames: Frames, width: int = WIDTH) -> list[str]:
     width = max(width, _NARROWEST)
     content = content_of(frames)
     lines = [*textwrap.wrap(f"{content.name}: {content.outcome}", width)]
+    if content.judged:
+        return [*lines, "", *lines_of(content.judged, width)]
     if content.overall is None:
         for ranking in content.rankings:
             lines += ["", *_table(ranking, width)]
