@@ -45,6 +45,8 @@ class Run:
             stderr=subprocess.DEVNULL,
             text=True,
             start_new_session=True,
+            # Under nohup we ignore SIGHUP, and a child would inherit that.
+            preexec_fn=lambda: signal.signal(signal.SIGHUP, signal.SIG_DFL),
         )
         self.folder = Path(self.process.stdout.readline().strip())
         until(lambda: len(list(folder.iterdir())) == 4, 20.0)
