@@ -15,6 +15,8 @@ import pytest
 from deqbench.records import Status
 
 RUN = """
+import signal
+signal.signal(signal.SIGHUP, signal.SIG_DFL)  # under nohup it is ignored, and the children inherit that
 import sys
 from deqbench.workers import Job, Pool
 
@@ -45,8 +47,6 @@ class Run:
             stderr=subprocess.DEVNULL,
             text=True,
             start_new_session=True,
-            # Under nohup we ignore SIGHUP, and a child would inherit that.
-            preexec_fn=lambda: signal.signal(signal.SIGHUP, signal.SIG_DFL),
         )
         self.folder = Path(self.process.stdout.readline().strip())
         until(lambda: len(list(folder.iterdir())) == 4, 20.0)
