@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, NamedTuple
 import torch
 from pydantic import Field
 
-from deqbench.equilibria.solving import flat_rows
+from deqbench_plugins.solvers.history import lengths, wide_rows
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -69,7 +69,7 @@ class AndersonTypeOne:
         fz = f(z0)
         point, gap = _point_and_gap(z0, fz)
         none, zero = point.new_empty(len(point), 0, point.shape[1]), point.new_zeros(len(point), 1)
-        return TypeOneState(z0, fz, point, gap, gap, none, none, none, zero, zero, _norm(gap))
+        return TypeOneState(z0, fz, point, gap, gap, none, none, none, zero, zero, lengths(gap))
 
     def step(self, f: Map, state: TypeOneState) -> TypeOneState:
         """Learn from the last step, then take the next; one call."""
@@ -86,7 +86,7 @@ class AndersonTypeOne:
         # The source's s - H y' is weight (s - H y), for it mixes y with the y that H maps to s.
         left = (step - image) * (weight * safe / (weight * curvature + 1 - weight))
         ahead = ahead + left * (right * gap).sum(1, keepdim=True)
-        mix = _norm(gap) <= self.safeguard * state.first / (state.mixed + 1)
+        mix = lengths(gap) <= self.safeguard * state.first / (state.mixed + 1)
         following = point - torch.where(mix, ahead, self.damping * gap)
         z = following.to(state.z.dtype).view_as(state.z)
         return TypeOneState(
@@ -106,7 +106,7 @@ class AndersonTypeOne:
     def _restart(self, state: TypeOneState, step: Tensor) -> tuple[TypeOneState, Tensor]:
         """Drop the history of the rows that must; return also the part of the step that is new to it."""
         new = step - _product(state.units, step, state.units)
-        drop = (state.used >= self.memory) | (_norm(new) < self.independence * _norm(step))
+        drop = (state.used >= self.memory) | (lengths(new) < self.independence * lengths(step))
         kept = (~drop).to(step.dtype)
         history = kept.unsqueeze(2)
         dropped = state._replace(
@@ -132,16 +132,10 @@ class AndersonTypeOne:
 
 def _point_and_gap(z: Tensor, fz: Tensor) -> tuple[Tensor, Tensor]:
     """Return z and z - f(z) as rows, in float32 if the state is in half precision."""
-    half = z.dtype in (torch.float16, torch.bfloat16)
-    point, value = (flat_rows(x).to(torch.float32 if half else x.dtype) for x in (z, fz))
-    return point, point - value
+    point = wide_rows(z)
+    return point, point - wide_rows(fz)
 
 
 def _product(inner: Tensor, v: Tensor, outer: Tensor) -> Tensor:
     """Return sum_j outer_j (inner_j . v), (B, d), for columns (B, k, d)."""
     return ((inner @ v.unsqueeze(2)).mT @ outer).squeeze(1)
-
-
-def _norm(x: Tensor) -> Tensor:
-    norm: Tensor = torch.linalg.vector_norm(x, dim=1, keepdim=True)
-    return norm

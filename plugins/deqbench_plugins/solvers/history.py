@@ -34,6 +34,12 @@ def wide_rows(x: Tensor) -> Tensor:
     return flat.float() if flat.dtype in (torch.float16, torch.bfloat16) else flat
 
 
+def lengths(x: Tensor) -> Tensor:
+    """Return ||x||_2 of each row, (B, 1), for rows (B, d)."""
+    norm: Tensor = torch.linalg.vector_norm(x, dim=1, keepdim=True)
+    return norm
+
+
 def remembered(x: Tensor, rows: Tensor) -> Rows:
     """Return rows of x in the form they are to be remembered in, at the first step of a history."""
     return one_sample.row(rows) if one_sample.alone(x, SMALL) else rows

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, NamedTuple
 import torch
 from pydantic import Field
 
-from deqbench_plugins.solvers.history import wide_rows
+from deqbench_plugins.solvers.history import lengths, wide_rows
 from deqbench_plugins.solvers.newton import acceptable
 
 if TYPE_CHECKING:
@@ -102,7 +102,7 @@ def _judge_trial(state: KrylovState) -> KrylovState:
     gap = wide_rows(state.fz) - point
     good = acceptable(gap, state.gap, state.length)
     fresh, rejected = state.due & good, state.due & ~good
-    ratio = _norm(gap) / _norm(state.gap).clamp_min(torch.finfo(gap.dtype).tiny)
+    ratio = lengths(gap) / lengths(state.gap).clamp_min(torch.finfo(gap.dtype).tiny)
     # A forcing term may not fall much faster than its predecessor's square.
     floor = SHARE * state.forcing**2
     forcing = SHARE * ratio**2
@@ -124,12 +124,12 @@ def _judge_trial(state: KrylovState) -> KrylovState:
 
 def _extend(state: KrylovState, image: Tensor, krylov: int) -> KrylovState:
     """Add the probe and its image under I - J to the systems, and reduce their residuals."""
-    direction, rejected, scale = state.probe, state.due, _norm(image)
+    direction, rejected, scale = state.probe, state.due, lengths(image)
     for _ in range(2):  # once is not enough in floating point
         share = state.images @ image.unsqueeze(2)  # (B, k, 1)
         image = image - (share.mT @ state.images).squeeze(1)
         direction = direction - (share.mT @ state.directions).squeeze(1)
-    length = _norm(image)
+    length = lengths(image)
     # What is left of a dependent image is rounding.
     sound = (length > 100 * torch.finfo(image.dtype).eps * scale) & ~rejected
     inverse = torch.where(sound, length, torch.inf).reciprocal()
@@ -138,7 +138,7 @@ def _extend(state: KrylovState, image: Tensor, krylov: int) -> KrylovState:
     left = state.left - part * image
     # The residual is the better next direction, unless it has hardly changed: then it is all but dependent.
     oldest = max(state.images.shape[1] - krylov + 1, 0)
-    shrunk = _norm(left) <= 0.99 * _norm(state.left)
+    shrunk = lengths(left) <= 0.99 * lengths(state.left)
     return state._replace(
         move=torch.where(rejected, state.move, state.move + part * direction),
         left=left,
@@ -151,18 +151,13 @@ def _extend(state: KrylovState, image: Tensor, krylov: int) -> KrylovState:
 
 def _move(state: KrylovState, krylov: int) -> KrylovState:
     """Move the samples whose systems are solved, and those whose trial was rejected half as far."""
-    done = (_norm(state.left) <= state.forcing * _norm(state.gap)) | (state.used >= krylov)
+    done = (lengths(state.left) <= state.forcing * lengths(state.gap)) | (state.used >= krylov)
     due = done | state.due
     ahead = torch.where(due, torch.addcmul(state.base, state.length, state.move), wide_rows(state.z))
     probe = torch.where(due, _unit(state.move), state.probe)
     return state._replace(ahead=ahead.to(state.z.dtype).view_as(state.z), due=due, probe=probe)
 
 
-def _norm(x: Tensor) -> Tensor:
-    norm: Tensor = torch.linalg.vector_norm(x, dim=1, keepdim=True)
-    return norm
-
-
 def _unit(x: Tensor) -> Tensor:
-    norm = _norm(x)
+    norm = lengths(x)
     return x / torch.where(norm > 0, norm, 1.0)
