@@ -8,14 +8,13 @@ import torch
 from deqbench.equilibria.maps import Map
 from deqbench.equilibria.monotone import Identity, LinearPart, MonotoneMap, Relu, Tanh, monotone_blocks
 from deqbench.equilibria.solving import SolveStatus, Stop, drive
+from deqbench_plugins.claims.monotone import ratios
 from deqbench_plugins.solvers.forward_backward import ForwardBackward, best_step
 from deqbench_plugins.solvers.peaceman_rachford import PeacemanRachford, SplitState
 from deqbench_plugins.solvers.picard import Picard
 
-SIZE, BATCH, STEPS = 24, 8, 60
+SIZE, BATCH = 24, 8
 SLACK = 1 + 1e-9
-FLOOR = 1e-8
-"""Distances to z* below which rounding enters their ratios."""
 
 
 def drawn(margin, seed=0, size=SIZE):
@@ -30,22 +29,6 @@ def solved(map_, offset, start):
     solution = drive(PeacemanRachford(), Map(map_, (offset,)), start, Stop(1e-13, 2000))
     assert solution.converged.all()
     return solution.z
-
-
-def ratios(solver, map_, offset, point_of, target):
-    """Greatest ratio over the batch of successive distances to the target, step by step, above the floor."""
-    f = Map(map_, (offset,))
-    state = solver.init(f, 5 * torch.ones_like(offset))
-    before = torch.linalg.vector_norm(point_of(state) - target, dim=1)
-    found = []
-    for _ in range(STEPS):
-        state = solver.step(f, state)
-        distance = torch.linalg.vector_norm(point_of(state) - target, dim=1)
-        clear = before > FLOOR
-        if bool(clear.any()):
-            found.append(float((distance / before)[clear].max()))
-        before = distance
-    return found
 
 
 @pytest.mark.parametrize("activation", [Relu(), Tanh()])

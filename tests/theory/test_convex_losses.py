@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 import scipy.optimize
 import torch
-from theory_cases import draw, normal, random_loss, relative
 
 from deqbench.learning.losses import Loss
+from deqbench_plugins.claims.cases import draw, normal, random_loss, relative
 from deqbench_plugins.theory.losses import ConvexLoss, Hull, singular_values
 from deqbench_plugins.theory.optimum import optimum, separates
 

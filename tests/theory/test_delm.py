@@ -6,13 +6,13 @@ from fractions import Fraction
 
 import pytest
 import torch
-from theory_cases import draw as seeded
-from theory_cases import normal, random_case, random_loss, random_state, relative
 
 from deqbench.equilibria.binding import Stop, bound
 from deqbench.interfaces import Split
 from deqbench.learning.losses import Loss, signs
 from deqbench.learning.objective import Objective
+from deqbench_plugins.claims.cases import draw as seeded
+from deqbench_plugins.claims.cases import normal, random_case, random_loss, random_state, relative
 from deqbench_plugins.gradients.implicit import Implicit
 from deqbench_plugins.models.deq_linear import DeqLinear
 from deqbench_plugins.solvers.direct import Direct

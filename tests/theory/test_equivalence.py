@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import scipy.linalg
 import torch
-from theory_cases import random_case, relative
 
+from deqbench_plugins.claims.cases import random_case, relative
 from deqbench_plugins.theory.equivalence import Equivalence, by_secular_equation, by_slsqp
 from deqbench_plugins.theory.flow import delm_flow
 from deqbench_plugins.theory.metric import Metric

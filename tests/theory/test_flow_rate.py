@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 import scipy.linalg
 import torch
-from theory_cases import draw, normal, random_loss, random_state, relative
 
 from deqbench.plugin import NonFiniteError
+from deqbench_plugins.claims.cases import draw, normal, random_loss, random_state, relative
 from deqbench_plugins.datasets.flipped_labels import FlippedLabels
 from deqbench_plugins.theory.delm import Delm, column_sums
 from deqbench_plugins.theory.flow import Accuracy, delm_flow, explicit_flow, integrate

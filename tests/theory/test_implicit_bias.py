@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import torch
-from theory_cases import random_loss, random_state, relative
 
+from deqbench_plugins.claims.cases import random_loss, random_state, relative
 from deqbench_plugins.theory.flow import Accuracy, delm_flow
 from deqbench_plugins.theory.optimum import optimum
 

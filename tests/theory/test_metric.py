@@ -7,8 +7,8 @@ import time
 
 import pytest
 import torch
-from theory_cases import draw, normal, random_case, random_loss, random_state, relative
 
+from deqbench_plugins.claims.cases import draw, normal, random_case, random_loss, random_state, relative
 from deqbench_plugins.theory.metric import Metric, dense, floor, largest, paper_floor
 
 
