@@ -8,21 +8,26 @@
     ├── PluginError              a plugin could not be loaded, or clashes with another
     ├── StoreError               a run folder cannot be read or written
     ├── InapplicableError        a component cannot serve here (a direct solver, a map that is not affine)
+    ├── IncomparableError        two runs answer different questions (exit 7)
     ├── EquilibriumError         an equilibrium missed its tolerance, and was asked to raise
     └── NonFiniteError           a number that must be finite is not
 
-The command line prints the message and exits 2. Any other exception is a mistake of ours and keeps its
-traceback. Inside a trial every exception becomes a row with a status: nothing here stops a run.
+The command line prints the message and exits 2, or what the error's class says. Any other exception is a
+mistake of ours and keeps its traceback. Inside a trial every exception becomes a row with a status: nothing
+here stops a run.
 """
 
 from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable, Sequence
+from typing import ClassVar
 
 
 class DeqbenchError(Exception):
     """A mistake that a person can mend; its message is one clear sentence or a list of them."""
+
+    exit_code: ClassVar[int] = 2
 
 
 class ConfigurationError(DeqbenchError):
@@ -60,6 +65,12 @@ class StoreError(DeqbenchError):
 
 class InapplicableError(DeqbenchError):
     """A component that cannot serve this trial; the trial is recorded as skipped, with this reason."""
+
+
+class IncomparableError(DeqbenchError):
+    """Two runs that cannot be compared or merged; the message says what differs."""
+
+    exit_code = 7
 
 
 class EquilibriumError(DeqbenchError):

@@ -100,5 +100,5 @@ def _exit_code(arguments: Sequence[str] | None) -> int:
         return error.exit_code
     except DeqbenchError as error:
         click.echo(f"Error: {error}", err=True)
-        return 2
+        return error.exit_code
     return result if isinstance(result, int) else 0

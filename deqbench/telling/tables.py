@@ -21,7 +21,7 @@ from deqbench.records import Record, Status
 from deqbench.telling.naming import dataset_name, entry_names, flat, short_labels
 from deqbench.telling.statistics import failures_last, higher_is_better, median_interval
 from deqbench.telling.subjects import Subject, subject_of
-from deqbench.trials import Trial
+from deqbench.trials import PROTOCOL, Trial
 
 PENDING = "pending"
 """Status of a planned trial that has no record yet."""
@@ -49,6 +49,7 @@ class Frames:
         environment: Machine facts of the run.
         run: Facts of the run itself: command, start, state.
         judgements: Key of a trial that judged a claim to the verdict and what it rests on.
+        protocol: Version of what a trial means.
     """
 
     trials: pd.DataFrame
@@ -57,6 +58,7 @@ class Frames:
     environment: Mapping[str, Any]
     run: Mapping[str, Any]
     judgements: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    protocol: int = PROTOCOL
 
     @property
     def subject(self) -> Subject:
@@ -71,12 +73,15 @@ def load(folder: Path | str) -> Frames:
         StoreError: No run lies there, or a file of it is damaged.
     """
     store = Store(folder)
-    planned = [Trial.from_json(row["trial"]) for row in store.plan()]
+    plan = store.plan()
+    planned = [Trial.from_json(row["trial"]) for row in plan]
     stored = {record.trial.key: record for record in store.records()}
     trials = _trials(planned, stored)
     facts = {name: _or_empty(store, name) for name in ("environment", "run")}
     judged = {key: one.judgement for key, one in stored.items() if one.judgement is not None}
-    return Frames(trials, _curves(trials, stored), store.suite(), **facts, judgements=judged)
+    protocol = plan[0]["trial"].get("protocol", PROTOCOL)
+    curves = _curves(trials, stored)
+    return Frames(trials, curves, store.suite(), **facts, judgements=judged, protocol=protocol)
 
 
 def write(frames: Frames, folder: Path) -> None:
@@ -203,6 +208,7 @@ def _row(trial: Trial, record: Record | None) -> dict[str, Any]:
     for axis, values in trial.parameters.items():
         row |= flat(values, f"{axis}.")
     row |= flat(trial.settings)
+    row |= {"data_digest": digest} if (digest := trial.provenance.get("data")) else {}
     if record is not None:
         row |= {"status": record.status.value, "reason": record.reason, "detail": record.detail}
         row |= {**record.metrics, **record.costs}
