@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from os import PathLike
     from typing import Any
 
+    from deqbench.keeping.runs import Isolation
+
 
 def run(  # noqa: PLR0913  the options of ``deqbench run``, each by name
     suite: str | PathLike[str] | Suite,
@@ -35,6 +37,7 @@ def run(  # noqa: PLR0913  the options of ``deqbench run``, each by name
     without: Sequence[str] = (),
     report: bool = True,
     quiet: bool = False,
+    isolation: Isolation = "trial",
 ) -> Results:
     """Run a suite and return its results; the arguments are the options of ``deqbench run``.
 
@@ -53,6 +56,7 @@ def run(  # noqa: PLR0913  the options of ``deqbench run``, each by name
         without: Plugins to leave out.
         report: Whether to write tables, figures and the page.
         quiet: Whether to show no progress on standard error.
+        isolation: ``trial``, a process for each, or ``worker``, one that is reused.
 
     Raises:
         DeqbenchError: A mistake in the suite or an argument; nothing has run.
@@ -60,7 +64,9 @@ def run(  # noqa: PLR0913  the options of ``deqbench run``, each by name
     """
     registry = Registry.load(sources_from([str(path) for path in plugins], list(without)))
     chosen = suite if isinstance(suite, Suite) else read_suite(str(suite), registry, _settings(overrides))
-    options = RunOptions(None if out is None else Path(out), jobs, device, only, fresh, retry_failed)
+    options = RunOptions(
+        None if out is None else Path(out), jobs, device, only, fresh, retry_failed, (), isolation
+    )
     result = run_suite(chosen, registry, options, choose_listener(sys.stderr, quiet=quiet))
     if result.interrupted:
         raise KeyboardInterrupt

@@ -12,7 +12,7 @@ class Assumption:
     """Something the claim rests on.
 
     Attributes:
-        name: Lower case, words joined by underscores: a column of the results.
+        name: Words joined by underscores, for a column of the results.
         value: What was measured; None where it is no number.
         holds: Whether it is certified here.
         sentence: What is assumed, for a person.

@@ -1,7 +1,8 @@
 """The command line: each command in a module of its own, imported only when it is called.
 
 Exit codes: 0 all is well; 1 some trials failed or some checks found a fault; 2 a mistake in usage,
-configuration or a plugin; 130 interrupted.
+configuration or a plugin; 3 a run regressed beside another; 4 that cannot be told, and was to be; 7 two runs
+cannot be compared; 130 interrupted.
 """
 
 from __future__ import annotations
@@ -25,6 +26,10 @@ COMMANDS = {
     ),
     "suites": ("deqbench.cli.listing:suites", "List the suites and what they compare."),
     "report": ("deqbench.cli.report:report", "Write the tables, figures and page of a run again."),
+    "compare": (
+        "deqbench.cli.compare:compare",
+        "Judge a run beside an earlier one: better, worse or the same.",
+    ),
     "claims": ("deqbench.cli.claims:claims", "Show the verdicts on the claims of a run."),
     "why": ("deqbench.cli.why:why", "Say why a trial was run again, or why its result was reused."),
     "env": ("deqbench.cli.env:env", "Show what machine and which versions a run would record."),

@@ -33,11 +33,11 @@ def claims(registry: Registry, *, run: str, code: str | None) -> int:
     """
     from deqbench.errors import UnknownNameError  # noqa: PLC0415  --help needs none of it
     from deqbench.running.explaining import find_run  # noqa: PLC0415  as above
-    from deqbench.telling import tables  # noqa: PLC0415  as above
+    from deqbench.telling.loading import load  # noqa: PLC0415  as above
     from deqbench.telling.report import claims as verdicts  # noqa: PLC0415  as above
     from deqbench.telling.report.judging import lines_of  # noqa: PLC0415  as above
 
-    frames = tables.load(find_run(run).folder)
+    frames = load(find_run(run).folder)
     judged = [*verdicts.live(frames), *verdicts.read(frames, _readers(registry), run)]
     if code is not None:
         known = list(dict.fromkeys(one.code for one in judged))

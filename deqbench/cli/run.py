@@ -6,7 +6,7 @@ import json
 import shutil
 import signal
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
@@ -17,7 +17,7 @@ from deqbench.cli.options import complete_suites, plugin_options
 
 if TYPE_CHECKING:
     from deqbench.discovery.registry import PluginSources, Registry
-    from deqbench.keeping.runs import RunOptions, RunResult
+    from deqbench.keeping.runs import Isolation, RunOptions, RunResult
     from deqbench.running.progress import Listener
     from deqbench.suites.suite import Suite
 
@@ -29,6 +29,13 @@ WIDEST_TABLE = 100
 @click.argument("suite", shell_complete=complete_suites)
 @click.option("--out", type=click.Path(path_type=Path, file_okay=False), help="Folder [reports/SUITE].")
 @click.option("--jobs", type=click.IntRange(min=1), default=1, show_default=True, help="Trials at once.")
+@click.option(
+    "--isolation",
+    type=click.Choice(["trial", "worker"]),
+    default="trial",
+    show_default=True,
+    help="A process for each trial, or one that is reused: for many short trials.",
+)
 @click.option("--device", type=click.Choice(["cpu", "cuda", "auto"]), help="Instead of the suite's.")
 @click.option("--only", metavar="WHICH", help="Select trials: 'model=deq-linear,seed=0'.")
 @click.option("--set", "overrides", metavar="KEY=VALUE", multiple=True, help="Change the suite: seeds=[0].")
@@ -45,6 +52,7 @@ def run(  # noqa: PLR0913  one argument an option
     suite: str,
     out: Path | None,
     jobs: int,
+    isolation: Isolation,
     device: str | None,
     only: str | None,
     overrides: tuple[str, ...],
@@ -59,6 +67,10 @@ def run(  # noqa: PLR0913  one argument an option
 
     What is stored already under the same content key is used again; 'deqbench why TRIAL' explains it.
 
+    --isolation worker lets a process take the next trial once its own has returned: generators, settings
+    and plugins' modules are put back between them, and a trial that fails costs its process. What cannot be
+    put back stands in docs/measuring.md.
+
     Exit codes: 0 every trial is ok, 1 some are not, 2 a mistake in usage or configuration, 130 interrupted
     (the same command resumes). Where solvers or gradients themselves are measured (experiments equilibrium
     and gradient), one that does not converge is a result and counts as ok.
@@ -69,8 +81,10 @@ def run(  # noqa: PLR0913  one argument an option
     from deqbench.suites.suite import read_suite  # noqa: PLC0415  as above
 
     read = read_suite(suite, registry, overrides)
-    command = _command(suite, registry.sources, overrides, out=out, jobs=jobs, device=device, only=only)
-    options = RunOptions(out, jobs, device, only, fresh, retry_failed, command)
+    told = {"--out": out, "--jobs": jobs if jobs > 1 else None, "--device": device, "--only": only}
+    told["--isolation"] = None if isolation == "trial" else isolation
+    command = _command(suite, registry.sources, overrides, told)
+    options = RunOptions(out, jobs, device, only, fresh, retry_failed, command, isolation)
     if dry_run:
         return _print_trials(read, registry, options, as_json=as_json)
     listener: Listener = JsonLines(sys.stdout) if as_json else choose_listener(sys.stderr, quiet=quiet)
@@ -82,17 +96,23 @@ def run(  # noqa: PLR0913  one argument an option
 
 def _print_trials(suite: Suite, registry: Registry, options: RunOptions, *, as_json: bool) -> int:
     from deqbench.running.runner import planned_trials  # noqa: PLC0415  torch, by way of the components
+    from deqbench.running.sentences import power_told  # noqa: PLC0415  as above
     from deqbench.suites.optional import left_out  # noqa: PLC0415  as above
 
     trials = planned_trials(suite, registry, options)
+    told = power_told(trials)
     if as_json:
         for trial in trials:
             click.echo(json.dumps({"event": "trial", "cell": trial.cell, "label": trial.label}))
+        if told:
+            click.echo(json.dumps({"event": "power", "sentence": told}))
         return 0
     for trial in trials:
         click.echo(trial.label)
     for sentence in left_out(suite, registry):
         click.echo(f"left out: {sentence}")
+    if told:
+        click.echo(told)
     click.echo(f"{len(trials)} trial{'s' if len(trials) != 1 else ''}; nothing was run (--dry-run)")
     return 0
 
@@ -109,8 +129,8 @@ def _answer(result: RunResult, listener: Listener, *, report: bool) -> None:
     if isinstance(listener, JsonLines):
         listener.emit("report", path=None if page is None else str(page), exit_code=result.exit_code)
         return
+    from deqbench.telling.loading import load  # noqa: PLC0415  as above
     from deqbench.telling.report.terminal import summary_lines  # noqa: PLC0415  as above
-    from deqbench.telling.tables import load  # noqa: PLC0415  as above
 
     width = shutil.get_terminal_size((WIDEST_TABLE, 24)).columns if sys.stdout.isatty() else WIDEST_TABLE
     for line in summary_lines(load(result.folder), width):
@@ -119,18 +139,10 @@ def _answer(result: RunResult, listener: Listener, *, report: bool) -> None:
         click.echo(f"Report: {page}")
 
 
-def _command(  # noqa: PLR0913  the options that shape what is run
-    suite: str,
-    sources: PluginSources,
-    overrides: Sequence[str],
-    *,
-    out: Path | None,
-    jobs: int,
-    device: str | None,
-    only: str | None,
+def _command(
+    suite: str, sources: PluginSources, overrides: Sequence[str], single: Mapping[str, object]
 ) -> list[str]:
     """Return the words that reproduce this run: what selects and shapes trials, not how it is shown."""
-    single = {"--out": out, "--jobs": jobs if jobs > 1 else None, "--device": device, "--only": only}
     many = {"--set": overrides, "--plugin": sources.paths, "--no-plugin": sources.without}
     words = ["deqbench", "run", suite]
     for option, value in single.items():

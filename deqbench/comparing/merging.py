@@ -60,6 +60,7 @@ def merge(runs: Mapping[str, Frames]) -> Frames:
         run=_run(frames),
         environment=_environment(named),
         judgements=judged,
+        provenance=_provenance(frames),
     )
 
 
@@ -106,6 +107,14 @@ def _suite(frames: Sequence[Frames], names: Sequence[str]) -> dict[str, Any]:
     seeds = sorted({seed for suite in suites for seed in suite.get("seeds", [])})
     told = {"name": "+".join(names), "title": " + ".join(titles), "seeds": seeds}
     return {**shared, **told, "experiment": suites[0].get("experiment")}
+
+
+def _provenance(frames: Sequence[Frames]) -> dict[str, tuple[str, ...]]:
+    names = dict.fromkeys(name for one in frames for name in one.provenance)
+    return {
+        name: tuple(dict.fromkeys(digest for one in frames for digest in one.provenance.get(name, ())))
+        for name in names
+    }
 
 
 def _run(frames: Sequence[Frames]) -> dict[str, Any]:

@@ -7,6 +7,7 @@ in silence.
 
 from __future__ import annotations
 
+import functools
 import importlib
 import importlib.util
 import re
@@ -24,6 +25,9 @@ from deqbench.discovery.sources import Origin, PluginSources
 from deqbench.errors import ConfigurationError, PluginError, UnknownNameError, did_you_mean
 from deqbench.plugin import PROJECT, Entry
 from deqbench.trials import digest
+
+Point = tuple[EntryPoint, str | None, str | None]
+"""An entry point, and the name and version of the distribution that declares it."""
 
 BARE_MODULE = "_deqbench_plugin_"
 """How the module of a bare file is called in this process; no import finds it."""
@@ -83,16 +87,33 @@ def candidates(sources: PluginSources) -> list[Candidate]:
 
 def _installed() -> Iterator[Candidate]:
     """Yield the entry points of the group, our own distribution first, then by name."""
-
-    def order(point: EntryPoint) -> tuple[bool, str, str]:
-        name = point.dist.name if point.dist else ""
-        return name != PROJECT, name, point.name
-
-    for point in sorted(entry_points(group=PROJECT), key=order):
-        distribution = point.dist.name if point.dist else None
-        version = point.dist.version if point.dist else None
+    for point, distribution, version in installed_points():
         origin = Origin(f"{distribution}:{point.name}", distribution, version, (point.name,))
         yield Candidate(origin, point.load)
+
+
+def installed_points() -> tuple[Point, ...]:
+    """Return the entry points of the group with the name and version of their distributions; imports none.
+
+    Reading the metadata of everything installed takes longer than a small trial, so it is done again only
+    after a folder of the import path has changed.
+    """
+    return _points_along(tuple((folder, _changed(folder)) for folder in sys.path))
+
+
+@functools.lru_cache(maxsize=4)
+def _points_along(_path: tuple[tuple[str, int], ...]) -> tuple[Point, ...]:
+    found = entry_points(group=PROJECT)
+    points = [(one, one.dist.name, one.dist.version) if one.dist else (one, None, None) for one in found]
+    return tuple(sorted(points, key=lambda one: (one[1] != PROJECT, one[1] or "", one[0].name)))
+
+
+def _changed(folder: str) -> int:
+    """Return when entries of a folder were last made or removed, in nanoseconds; 0 where there is none."""
+    try:
+        return Path(folder or ".").stat().st_mtime_ns
+    except OSError:
+        return 0
 
 
 def _at(path: Path) -> Iterator[Candidate]:

@@ -49,6 +49,18 @@ class Parameter:
     kind: str | None = None
     hint: Any = dataclasses.field(default=None, repr=False, compare=False)
 
+    @functools.cached_property
+    def adapter(self) -> TypeAdapter[Any]:
+        """What validates its values; built once.
+
+        Raises:
+            PluginError: The annotation is nothing that can be validated.
+        """
+        try:
+            return TypeAdapter(self.hint, config=ConfigDict(strict=True))
+        except PydanticUserError as error:
+            raise PluginError(f"The type of parameter '{self.name}' cannot be validated: {error}") from error
+
 
 def parameters_of(target: Any) -> tuple[Parameter, ...]:
     """Return a component's parameters in the order of its fields.
@@ -63,6 +75,11 @@ def parameters_of(target: Any) -> tuple[Parameter, ...]:
     maker, bound = _unbound(target)
     if not (isinstance(maker, type) and dataclasses.is_dataclass(maker)):
         return ()
+    return _parameters_of_class(maker, frozenset(bound))
+
+
+@functools.lru_cache(maxsize=512)
+def _parameters_of_class(maker: type, bound: frozenset[str]) -> tuple[Parameter, ...]:
     hints = _hints(maker)
     fields = [field for field in dataclasses.fields(maker) if field.init and field.name not in bound]
     return tuple(_parameter(field, hints[field.name], maker) for field in fields)
@@ -153,7 +170,7 @@ def _value(parameter: Parameter, given: Mapping[str, Any], owner: str, nested: N
     value = given.get(parameter.name, parameter.default)
     if parameter.kind is not None:
         return _component(parameter, value, owner, nested)
-    adapter = _adapter(parameter)
+    adapter = parameter.adapter
     if parameter.name in given:
         try:
             value = adapter.validate_json(json.dumps(value, allow_nan=False))
@@ -173,13 +190,6 @@ def _component(parameter: Parameter, value: Any, owner: str, nested: Nested) -> 
             [f"'{parameter.name}' of {owner}: {one}" for one in error.mistakes]
         ) from error
     return component, {"name": ref.name, **described}
-
-
-def _adapter(parameter: Parameter) -> TypeAdapter[Any]:
-    try:
-        return TypeAdapter(parameter.hint, config=ConfigDict(strict=True))
-    except PydanticUserError as error:
-        raise PluginError(f"The type of parameter '{parameter.name}' cannot be validated: {error}") from error
 
 
 def _refused(parameter: Parameter, value: Any, owner: str) -> str:

@@ -36,8 +36,9 @@ def row_lengths(gradient: Tensor) -> tuple[Tensor, float]:
         return gradient.new_ones(()), 0.0
     if rows.shape[0] == 1 and rows.dtype in (torch.float32, torch.float64):
         only = torch.linalg.vector_norm(rows)
-        if _squares_hold(only.item(), rows.dtype):
-            return only, only.item()
+        single = only.item()
+        if _squares_hold(single, rows.dtype):
+            return only, single
     half = rows.dtype in (torch.float16, torch.bfloat16)
     length: Tensor = torch.linalg.vector_norm(rows, dim=1, dtype=torch.float32 if half else None)
     low, high = _least_and_greatest(length)
@@ -79,23 +80,18 @@ class Pullback:
 
     def __init__(self, leaf: Tensor, fz: Tensor, problem: Problem) -> None:
         self.leaf, self.fz, self.problem = leaf, fz, problem
+        # keep_graph, create_graph, inputs, allow_unreachable, accumulate_grad
+        self.options = (True, False, (leaf,), True, False)
 
     def __call__(self, u: Tensor, gradient: Tensor) -> Tensor:
         """Return J^T u + g."""
-        return self.linear(u) + gradient
+        found = _ENGINE.run_backward((self.fz,), (u,), *self.options)[0]
+        return gradient.clone() if found is None else found + gradient
 
     def linear(self, v: Tensor) -> Tensor:
         """Return J^T v."""
         # torch.autograd.grad, less its checks of the arguments, which take longer than a small product.
-        found = _ENGINE.run_backward(
-            (self.fz,),
-            (v,),
-            keep_graph=True,
-            create_graph=False,
-            inputs=(self.leaf,),
-            allow_unreachable=True,
-            accumulate_grad=False,
-        )[0]
+        found = _ENGINE.run_backward((self.fz,), (v,), *self.options)[0]
         return torch.zeros_like(v) if found is None else found
 
     def rows(self, index: Tensor) -> Function:

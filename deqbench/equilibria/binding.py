@@ -55,6 +55,7 @@ class _Binding:
     unconverged: Unconverged | None = None
 
 
+_RESPONSES = get_args(Unconverged)
 _UNBOUND = _Binding()
 _binding: ContextVar[_Binding] = ContextVar("equilibrium_binding", default=_UNBOUND)
 
@@ -147,7 +148,7 @@ def equilibrium(  # noqa: PLR0913 -- every option is a keyword of its own, none 
 
 
 def _known(unconverged: Unconverged) -> Unconverged:
-    if unconverged not in get_args(Unconverged):
+    if unconverged not in _RESPONSES:
         raise ConfigurationError(f"unconverged is {unconverged!r}; give 'record', 'warn' or 'raise'.")
     return unconverged
 

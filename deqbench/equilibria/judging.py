@@ -3,7 +3,7 @@
 A judge sees pairs (z, f(z)) that the counted map vouches for. It never asks a solver anything.
 :mod:`deqbench.equilibria.batch_judge` holds the rules for a batch, with one transfer to the host a check;
 :mod:`deqbench.equilibria.single_judge` the same for one sample on the CPU, in plain numbers, and
-:mod:`deqbench.equilibria.few_rows` for a few samples on the CPU, on lists.
+:mod:`deqbench.equilibria.host_judge` for a batch on the CPU, on arrays.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from enum import IntEnum
 from typing import Generic, Literal, NamedTuple, TypeVar
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -108,6 +109,16 @@ class TracePoint(NamedTuple):
     residual: Tensor
 
 
+class Tally(NamedTuple):
+    """How the samples of one solve fared, in sums; ``worst`` is their greatest residual."""
+
+    samples: int
+    unconverged: int
+    non_finite: int
+    calls: int
+    worst: float
+
+
 class Verdict(NamedTuple):
     """What came of some samples: the best iterate, its residual, status and calls spent."""
 
@@ -115,6 +126,71 @@ class Verdict(NamedTuple):
     residual: Tensor  # (K,)
     status: Tensor  # (K,) int8
     calls: Tensor  # (K,) int32
+
+    def at(self, z: Tensor) -> Verdict:
+        """Return the same of other iterates."""
+        return self._replace(z=z)
+
+    def tally(self) -> Tally:
+        """Return the sums over the samples, K >= 1, in one transfer."""
+        status = self.status
+        missed, lost = status != SolveStatus.CONVERGED, status == SolveStatus.NON_FINITE
+        sums = [part.sum(dtype=torch.float64) for part in (missed, lost, self.calls)]
+        numbers = torch.stack((*sums, self.residual.amax().double())).tolist()
+        return Tally(status.numel(), int(numbers[0]), int(numbers[1]), int(numbers[2]), numbers[3])
+
+
+class HostVerdict(Verdict):
+    """The same on the CPU, where the sums are read off the memory."""
+
+    def tally(self) -> Tally:
+        """Return the sums over the samples, K >= 1."""
+        status = self.status.numpy()
+        missed = int(np.count_nonzero(status))
+        lost = int(np.count_nonzero(status == SolveStatus.NON_FINITE)) if missed else 0
+        calls, worst = int(self.calls.numpy().sum()), float(self.residual.numpy().max())
+        return Tally(len(status), missed, lost, calls, worst)
+
+
+class SingleVerdict:
+    """What came of one sample on the CPU, in numbers; tensors of one row are made for whoever asks.
+
+    Args:
+        z: The best iterate, (1, *s).
+        best: Its residual.
+        fate: Its status.
+        spent: Calls.
+        dtype: Type of ``residual``.
+    """
+
+    __slots__ = ("best", "dtype", "fate", "spent", "z")
+
+    def __init__(self, z: Tensor, best: float, fate: SolveStatus, spent: int, dtype: torch.dtype) -> None:
+        self.z, self.best, self.fate, self.spent, self.dtype = z, best, fate, spent, dtype
+
+    @property
+    def residual(self) -> Tensor:
+        """As ``Verdict.residual``."""
+        return torch.full((1,), self.best, dtype=self.dtype)
+
+    @property
+    def status(self) -> Tensor:
+        """As ``Verdict.status``."""
+        return torch.full((1,), int(self.fate), dtype=torch.int8)
+
+    @property
+    def calls(self) -> Tensor:
+        """As ``Verdict.calls``."""
+        return torch.full((1,), self.spent, dtype=torch.int32)
+
+    def at(self, z: Tensor) -> SingleVerdict:
+        """Return the same of another iterate."""
+        return SingleVerdict(z, self.best, self.fate, self.spent, self.dtype)
+
+    def tally(self) -> Tally:
+        """Return the sums over the one sample."""
+        fate = self.fate
+        return Tally(1, int(fate != 0), int(fate == SolveStatus.NON_FINITE), self.spent, self.best)
 
 
 class Numbers(NamedTuple):

@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
-import torch
 from torch import Tensor
 
 from deqbench.equilibria.maps import Counter, Map
-from deqbench.equilibria.solving import Solution, SolveStatus
-
-_FEW = 128
-"""Samples up to which lists are faster than tensors."""
+from deqbench.equilibria.solving import Solution
 
 
 @dataclass
@@ -56,27 +52,14 @@ class Totals:
     def add_outcome(self, solution: Solution) -> None:
         """Count one solve and how its samples fared."""
         self.solves += 1
-        self.samples += solution.status.numel()
-        if solution.status.numel() == 0:
+        if solution.z.shape[0] == 0:
             return
-        unconverged, non_finite, calls, worst = _summary(solution)
-        self.unconverged_samples += unconverged
-        self.non_finite_samples += non_finite
-        self.sample_steps += calls
-        self.worst_residual = max(self.worst_residual, worst)
-
-
-def _summary(solution: Solution) -> tuple[int, int, int, float]:
-    """Return unconverged and non-finite samples, calls and the worst residual, in one transfer."""
-    status = solution.status
-    if status.numel() <= _FEW and status.device.type == "cpu":
-        found = status.tolist()
-        unconverged, non_finite = len(found) - found.count(0), found.count(int(SolveStatus.NON_FINITE))
-        return unconverged, non_finite, sum(solution.calls.tolist()), max(solution.residual.tolist())
-    parts = (~solution.converged, status == SolveStatus.NON_FINITE, solution.calls)
-    sums = [part.sum(dtype=torch.float64) for part in parts]
-    numbers = torch.stack((*sums, solution.residual.amax().double())).tolist()
-    return int(numbers[0]), int(numbers[1]), int(numbers[2]), numbers[3]
+        tally = solution.verdict.tally()
+        self.samples += tally.samples
+        self.unconverged_samples += tally.unconverged
+        self.non_finite_samples += tally.non_finite
+        self.sample_steps += tally.calls
+        self.worst_residual = max(self.worst_residual, tally.worst)
 
 
 @dataclass
@@ -106,7 +89,7 @@ class Ledger:
             inputs = [part.detach() for part in f.inputs]
             self.last = (Map(f.function, inputs), solution.z.detach())
             self.start = z0.detach()
-            self.solution = replace(solution, z=solution.z.detach())
+            self.solution = solution.at(solution.z.detach())
 
     def to_costs(self) -> dict[str, float | int]:
         """Return every total as ``forward_...`` and ``backward_...``, numbers only."""

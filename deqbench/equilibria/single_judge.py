@@ -7,8 +7,12 @@ from __future__ import annotations
 
 import math
 from time import perf_counter
+from typing import Any
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
+from scipy.linalg import blas
 from torch import Tensor
 
 from deqbench.equilibria.judging import (
@@ -20,16 +24,23 @@ from deqbench.equilibria.judging import (
     RUNAWAY,
     WINDOW,
     Past,
+    SingleVerdict,
     SolveStatus,
     Stop,
     TracePoint,
-    Verdict,
     numbers_of,
     scaled_norms,
 )
 from deqbench.equilibria.maps import Counter
 
 _norm, _distance = torch.linalg.vector_norm, torch.dist  # looked up once
+_DOT: dict[torch.dtype, Any] = {torch.float32: blas.sdot, torch.float64: blas.ddot}
+_HUGE = {torch.float32: 1e36, torch.float64: 1e300}
+"""Squares of lengths under which no difference and no square of one leaves the range of its type."""
+
+_NONE = np.empty(0)
+SMALL = 2**13
+"""Entries up to which BLAS on views is faster than operations on tensors: dispatching is all they cost."""
 
 
 class SingleJudge:
@@ -54,6 +65,10 @@ class SingleJudge:
         self.tolerance = stop.tolerance_for(z0.dtype)
         self.stop = stop
         self.image = image
+        self.dot = _DOT.get(z0.dtype) if 0 < z0.numel() <= SMALL and z0.device.type == "cpu" else None
+        self.huge = _HUGE.get(z0.dtype, 0.0)
+        self.seen: Tensor | None = None  # the last image, and its numbers
+        self.row: NDArray[Any] = _NONE
         self.point = z0
         self.best = math.inf
         self.past: Past[float] = Past()
@@ -67,11 +82,7 @@ class SingleJudge:
 
     def observe(self, z: Tensor, fz: Tensor, calls: int) -> int:
         """Judge the iterate and return 1 while the search goes on, else 0."""
-        if torch.is_grad_enabled():
-            with torch.no_grad():
-                gap, size, value = self._measure(z, fz)
-        else:  # the usual case, and entering no_grad costs as much as a norm
-            gap, size, value = self._measure(z, fz)
+        gap, size, value = self._lengths(z, fz)
         if self.counter is not None:
             self._note(z, value, calls)
         if value < self.best:
@@ -100,29 +111,21 @@ class SingleJudge:
         """Never needed: one sample is done or is not."""
         raise AssertionError("a batch of one cannot shrink")
 
-    def verdict(self) -> Verdict:
-        """Return what came of the sample, each part with one row."""
-        device = self.point.device
-        return Verdict(
-            self.point,
-            torch.full((1,), self.best, dtype=self.dtype, device=device),
-            torch.full((1,), int(self.status), dtype=torch.int8, device=device),
-            torch.full((1,), self.calls, dtype=torch.int32, device=device),
-        )
+    def verdict(self) -> SingleVerdict:
+        """Return what came of the sample."""
+        return SingleVerdict(self.point, self.best, self.status, self.calls, self.dtype)
 
     def _close(self, status: SolveStatus, calls: int) -> int:
         self.status, self.calls = status, calls
         return 0
 
-    def _measure(self, z: Tensor, fz: Tensor) -> tuple[float, float, float]:
+    def _lengths(self, z: Tensor, fz: Tensor) -> tuple[float, float, float]:
         """Return ||f(z) - z||, ||f(z)|| where it is asked for, and the residual."""
-        if self.casts:
-            z, fz = z.to(self.dtype), fz.to(self.dtype)
-        gap = _distance(fz, z, self.order).item()
-        size = _norm(fz).item() if self.relative else 0.0
-        if gap < self.trusted:
-            gap = scaled_norms(fz - z).item()
-            size = scaled_norms(fz).item() if self.relative else 0.0
+        lengths = None if self.dot is None else self._by_blas(z, fz, self.dot)
+        if lengths is None:
+            with torch.no_grad():
+                lengths = self._by_tensors(z, fz)
+        gap, size = lengths
         self.gap = gap
         if self.first != self.first:
             self.first = gap
@@ -130,6 +133,31 @@ class SingleJudge:
             return gap, 0.0, gap
         value = gap / max(size, self.tiny)
         return gap, size, value if size < math.inf else math.nan
+
+    def _by_blas(self, z: Tensor, fz: Tensor, dot: Any) -> tuple[float, float] | None:
+        """Return both lengths; None if they are not to be trusted, near the ends of the type's range."""
+        image: NDArray[Any] = fz.numpy(force=True).reshape(-1)
+        point = self.row if z is self.seen else z.numpy(force=True).reshape(-1)
+        # The next point is this image, as often as not. What was copied is not kept: it may be out of date.
+        self.seen, self.row = (fz if fz.is_contiguous() else None), image
+        square = dot(image, image)
+        if not (square < self.huge and dot(point, point) < self.huge):
+            return None
+        between = np.subtract(image, point)
+        gap = math.sqrt(dot(between, between)) if self.order == 2 else float(np.abs(between).sum())
+        sure = gap >= self.trusted or not np.count_nonzero(between)
+        return (gap, math.sqrt(square)) if sure else None
+
+    def _by_tensors(self, z: Tensor, fz: Tensor) -> tuple[float, float]:
+        """Return both lengths, of any size and type."""
+        if self.casts:
+            z, fz = z.to(self.dtype), fz.to(self.dtype)
+        gap = _distance(fz, z, self.order).item()
+        size = _norm(fz).item() if self.relative else 0.0
+        if gap < self.trusted:
+            gap = scaled_norms(fz - z).item()
+            size = scaled_norms(fz).item() if self.relative else 0.0
+        return gap, size
 
     def _stuck(self, fz: Tensor, calls: int) -> bool:
         """Whether the residual is near to rounding and no longer falls."""
@@ -145,7 +173,7 @@ class SingleJudge:
                 zone = max(zone, wide)
         if not zone:
             return False
-        size = 1.0 if self.relative else float(torch.linalg.vector_norm(fz.to(self.dtype), self.order))
+        size = 1.0 if self.relative else float(_norm(fz.detach().to(self.dtype), self.order))
         return self.best <= zone * size
 
     def _note(self, z: Tensor, value: float, calls: int) -> None:

@@ -14,8 +14,8 @@ import torch
 from torch import Tensor
 
 from deqbench.equilibria.batch_judge import BatchJudge
-from deqbench.equilibria.few_rows import FEW, FewJudge
-from deqbench.equilibria.judging import SolveStatus, Stop, TracePoint
+from deqbench.equilibria.host_judge import HostJudge
+from deqbench.equilibria.judging import SingleVerdict, SolveStatus, Stop, TracePoint, Verdict
 from deqbench.equilibria.maps import AffineMap, Counter, Map, edits, flat_rows
 from deqbench.equilibria.single_judge import SingleJudge
 from deqbench.errors import ConfigurationError
@@ -34,8 +34,11 @@ __all__ = [
     "rejudged",
 ]
 
-Judge = BatchJudge | FewJudge | SingleJudge
+Judge = BatchJudge | HostJudge | SingleJudge
 """What looks at the pairs (z, f(z)) of a solve, and says when it ends."""
+
+ON_HOST: tuple[str, ...] = ("cpu",)
+"""Devices whose memory the host reads without waiting for them."""
 
 
 @dataclass(frozen=True)
@@ -43,28 +46,48 @@ class Solution:
     """What came of one solve.
 
     Attributes:
-        z: Best finite iterate of each sample, (B, *s): what ``residual`` was measured at. If the solve
-            was to be differentiable it is f there, so that even a start that solves it has a graph.
-        status: ``SolveStatus`` of each sample, (B,) int8.
-        residual: In the norm of the ``Stop``, (B,); inf where no iterate was finite.
-        calls: Calls of the map until the sample was done, (B,) int32.
+        verdict: What came of each sample.
         steps: Steps of the solver.
         trace: Every check, ragged, where it was asked for; else empty.
         state: The solver's last state on the whole batch, where it was asked for; else None.
     """
 
-    z: Tensor
-    status: Tensor
-    residual: Tensor
-    calls: Tensor
+    verdict: Verdict | SingleVerdict
     steps: int
     trace: tuple[TracePoint, ...] = ()
     state: Any = None
 
     @property
+    def z(self) -> Tensor:
+        """Best finite iterate of each sample, (B, *s): what ``residual`` was measured at.
+
+        If the solve was to be differentiable it is f there, so that even a start that solves it has a graph.
+        """
+        return self.verdict.z
+
+    @property
+    def status(self) -> Tensor:
+        """``SolveStatus`` of each sample, (B,) int8."""
+        return self.verdict.status
+
+    @property
+    def residual(self) -> Tensor:
+        """In the norm of the ``Stop``, (B,); inf where no iterate was finite."""
+        return self.verdict.residual
+
+    @property
+    def calls(self) -> Tensor:
+        """Calls of the map until the sample was done, (B,) int32."""
+        return self.verdict.calls
+
+    @property
     def converged(self) -> Tensor:
         """Which samples met the tolerance, (B,) bool."""
         return self.status == SolveStatus.CONVERGED
+
+    def at(self, z: Tensor) -> Solution:
+        """Return the same of other iterates, (B, *s): detached ones, say."""
+        return replace(self, verdict=self.verdict.at(z))
 
 
 def drive(  # noqa: PLR0913 -- three of the seven are switches with defaults
@@ -113,9 +136,7 @@ def drive(  # noqa: PLR0913 -- three of the seven are switches with defaults
             )
         else:
             steps = _watch(solver, f, z0, judge)
-        found = judge.verdict()
-        kept = state if keep_state else None
-    return Solution(found.z, found.status, found.residual, found.calls, steps, tuple(judge.trace), kept)
+        return Solution(judge.verdict(), steps, tuple(judge.trace), state if keep_state else None)
 
 
 @functools.cache
@@ -126,8 +147,8 @@ def _stepwise(kind: type) -> bool:
 
 def _judge(z0: Tensor, stop: Stop, *, image: bool = False, trace: Counter | None = None) -> Judge:
     kind: type[Judge] = BatchJudge
-    if z0.device.type == "cpu" and 0 < z0.shape[0] <= FEW:
-        kind = SingleJudge if z0.shape[0] == 1 else FewJudge
+    if z0.device.type in ON_HOST and z0.shape[0] > 0:
+        kind = SingleJudge if z0.shape[0] == 1 else HostJudge
     return kind(z0, stop, image=image, trace=trace)
 
 
@@ -142,6 +163,7 @@ def _step(  # noqa: PLR0913 -- two of the six are switches with defaults
     # A compiled solver wants one size: it would be compiled anew for every other.
     shrinks = bool(f.inputs) and not keep_state and not getattr(solver, "whole_batch", False)
     several = getattr(solver, "steps", None)  # many steps at once, of one call each
+    several = several if callable(several) else None  # a parameter may have the same name
     state = solver.init(f, z0)
     while True:
         calls = counter.calls - before
@@ -179,12 +201,13 @@ def rejudged(solution: Solution, z0: Tensor, stop: Stop) -> Solution:
     finite = torch.isfinite(found.residual)
     missed = torch.where(solution.converged, int(SolveStatus.MAX_CALLS), solution.status)
     status = torch.where(found.status == SolveStatus.CONVERGED, found.status, missed)
-    return replace(
-        solution,
-        z=torch.where(finite.reshape(-1, *[1] * (z0.dim() - 1)), solution.state.z, solution.z),
-        residual=torch.where(finite, found.residual, solution.residual),
-        status=torch.where(finite, status, solution.status).to(torch.int8),
+    rejudged = Verdict(
+        torch.where(finite.reshape(-1, *[1] * (z0.dim() - 1)), solution.state.z, solution.z),
+        torch.where(finite, found.residual, solution.residual),
+        torch.where(finite, status, solution.status).to(torch.int8),
+        solution.calls,
     )
+    return replace(solution, verdict=rejudged)
 
 
 def _take_rows(value: Any, index: Tensor, width: int) -> Any:

@@ -6,6 +6,7 @@ imported in the process that runs it.
 
 from __future__ import annotations
 
+import functools
 import importlib
 import os
 from collections.abc import Callable, Mapping
@@ -49,7 +50,7 @@ def run_job(payload: Mapping[str, Any], emit: Emit) -> dict[str, Any]:
     """
     trial = Trial.from_json(payload["trial"])
     sources = PluginSources.from_json(payload["plugins"])
-    return _recorded(trial, lambda: Registry.load(sources), emit).to_json()
+    return _recorded(trial, lambda: _registry(sources), emit).to_json()
 
 
 def run_trial(trial: Trial, registry: Registry, emit: Emit | None = None) -> Record:
@@ -74,11 +75,17 @@ def fingerprint_job(payload: Mapping[str, Any], emit: Emit) -> dict[str, str]:
         Exception: Whatever the data set raises; the runner turns it into rows.
     """
     del emit
-    registry = Registry.load(PluginSources.from_json(payload["plugins"]))
+    registry = _registry(PluginSources.from_json(payload["plugins"]))
     splits_room = importlib.import_module("deqbench.experiments.fingerprint")
     dataset = registry.build("datasets", Ref.of(payload["dataset"]))
     splits = splits_room.load_splits(dataset, payload["seed"])
     return {"fingerprint": cast("str", splits_room.fingerprint(splits))}
+
+
+@functools.lru_cache(maxsize=1)
+def _registry(sources: PluginSources) -> Registry:
+    """Return the registry of a worker; one that is reused loads its plugins once."""
+    return Registry.load(sources)
 
 
 def _recorded(trial: Trial, registry: Callable[[], Registry], emit: Emit | None) -> Record:

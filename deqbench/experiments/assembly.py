@@ -65,14 +65,15 @@ def binding(trial: Trial, registry: Registry, model: Model, ledger: Ledger) -> A
 def assemble(trial: Trial, registry: Registry, model: Model, arithmetic: Arithmetic) -> Assembly:
     """Build everything a training run needs; call it inside the trial's :func:`binding`."""
     splits = arithmetic.place(load_splits(component(trial, registry, "dataset"), trial.seed))
-    module = _initialised(model, splits, trial.seed).to(arithmetic.device, arithmetic.dtype)
+    module = initialised(model, splits, trial.seed).to(arithmetic.device, arithmetic.dtype)
     loss = Loss.for_task(splits.task, splits.outputs, **trial.settings["loss"])
     objective = Objective(module, loss, splits.train, stream_seed(trial.seed, "order"))
     probes = tuple(registry.build("probes", ref) for ref in trial.probes)
     return Assembly(splits, objective, component(trial, registry, "trainer"), probes)
 
 
-def _initialised(model: Model, splits: Splits, seed: int) -> nn.Module:
+def initialised(model: Model, splits: Splits, seed: int) -> nn.Module:
+    """Return the untrained module of a seed, in float64 on the CPU."""
     # Always drawn on the CPU in float64 and cast afterwards: one seed is one starting point on every device,
     # the same up to rounding in every dtype.
     before = torch.get_default_dtype()

@@ -43,7 +43,8 @@ def measure(trial: Trial, registry: Registry, course: Course) -> Ending:
     evidence, verdict, precision = examined(claim, trial.seed)
     course.costs.update(examine_seconds=perf_counter() - begun, precision=precision)
     _note(course, evidence, verdict)
-    course.judgement = judgement(claim, evidence, verdict) | {"precision": precision}
+    told = judgement(claim, evidence, verdict) | {"precision": precision}
+    course.judgement = told | {"reason": told["reason"] + settled(verdict.verdict, precision)}
     return Ending()
 
 
@@ -57,6 +58,16 @@ def examined(claim: LiveClaim, seed: int) -> tuple[Evidence, Verdict, int]:
         if verdict.verdict is not Outcome.VIOLATED:
             break
     return evidence, verdict, precision
+
+
+def settled(outcome: Outcome, precision: int) -> str:
+    """Return what a person should know of a verdict that took more than one examination; else nothing."""
+    if precision == 0:
+        return ""
+    how = "with tolerances a hundred times tighter" if precision == 1 else "in more digits than float64"
+    if outcome is Outcome.VIOLATED:
+        return f" It does so {how}, too."
+    return f" At first it was violated; this was found {how}."
 
 
 def judgement(claim: LiveClaim, evidence: Evidence, verdict: Verdict) -> dict[str, Any]:

@@ -2,7 +2,8 @@
 
 Order of events: the map is drawn and captured, one solve to warm up, one with a trace for the curves, then
 timed ones in turn with the floor, the same number of bare calls of the same map. Each solve gets a fresh
-map, so that no factorisation is paid in one and used in another. A solver that misses is a finding.
+map, so that no factorisation is paid in one and used in another. A last solve, off the clock, counts
+operations. A solver that misses is a finding.
 """
 
 from __future__ import annotations
@@ -18,10 +19,12 @@ from deqbench.equilibria.solving import Solution, SolveStatus, Stop, drive
 from deqbench.experiments.arithmetic import Arithmetic
 from deqbench.experiments.assembly import component
 from deqbench.experiments.convergence import convergence, reached
+from deqbench.experiments.counting import asked_for, latest, operations_costs, tally_of
 from deqbench.experiments.course import Course, Ending
 from deqbench.experiments.ground import Ground
 from deqbench.experiments.repeating import Repeats
 from deqbench.measuring.clock import Stopwatch
+from deqbench.measuring.compiling import compile_seconds
 from deqbench.measuring.machine import device_name
 from deqbench.measuring.memory import PeakMemory
 from deqbench.measuring.seeding import seed_everything, stream_seed
@@ -55,6 +58,7 @@ def measure(trial: Trial, registry: Registry, course: Course) -> Ending:
         seed_everything(stream_seed(trial.seed, "solve"))
         tolerance = float(trial.settings["stop"]["tolerance"])
         bench = _Bench(ground, solver, stop, tolerance, str(arithmetic.device))
+        compiled = compile_seconds()
         with PeakMemory(arithmetic.device) as memory:
             try:
                 solution, counter = bench.traced(course)
@@ -62,6 +66,10 @@ def measure(trial: Trial, registry: Registry, course: Course) -> Ending:
             finally:
                 course.costs.update(bench.costs())
                 course.costs["peak_bytes"] = memory.peak_bytes
+                course.host["peak_bytes_by"] = memory.method
+                course.costs["compile_seconds"] = compile_seconds() - compiled
+        if asked_for(trial):
+            course.costs.update(bench.counted_operations(latest(trial, repeats)))
     return ending(solution, stop)
 
 
@@ -124,6 +132,16 @@ class _Bench:
                     f.function(z0, *f.inputs)
             watch.stop()
             self.floors.append((watch.seconds, watch.cpu_seconds))
+
+    def counted_operations(self, until: float) -> dict[str, float | int | None]:
+        """Return the operations of one more solve, and of one call of the map on one sample."""
+        f, z0 = self.ground.capture()
+        solve = tally_of(lambda: drive(self.solver, f, z0, self.stop), until)
+        g, z0 = self.ground.capture()
+        with torch.no_grad():
+            call = tally_of(lambda: g(z0), until)
+        costs = operations_costs(operations=solve)
+        return {**costs, "map_operations": None if call is None else call.operations / z0.shape[0]}
 
     def costs(self) -> dict[str, Any]:
         """Return what was counted and timed so far."""

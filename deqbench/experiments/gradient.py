@@ -16,12 +16,14 @@ from deqbench.equilibria.binding import Ledger, Stop, bound
 from deqbench.errors import NonFiniteError
 from deqbench.experiments.arithmetic import Arithmetic
 from deqbench.experiments.assembly import component
+from deqbench.experiments.counting import asked_for, latest, operations_costs, tally_of
 from deqbench.experiments.course import Course, Ending
 from deqbench.experiments.exact import Exact
 from deqbench.experiments.ground import Glance, Ground
 from deqbench.experiments.repeating import Repeats
 from deqbench.experiments.saved import SavedTensors
 from deqbench.measuring.clock import Stopwatch
+from deqbench.measuring.compiling import compile_seconds
 from deqbench.measuring.machine import device_name
 from deqbench.measuring.memory import PeakMemory
 from deqbench.measuring.seeding import seed_everything, stream_seed
@@ -63,6 +65,7 @@ def measure(trial: Trial, registry: Registry, course: Course) -> Ending:
             str(arithmetic.device),
         )
         seed_everything(stream_seed(trial.seed, "solve"))
+        compiled = compile_seconds()
         with PeakMemory(arithmetic.device) as memory:
             try:
                 found, saved_bytes = bench.warm_up()
@@ -72,11 +75,15 @@ def measure(trial: Trial, registry: Registry, course: Course) -> Ending:
             finally:
                 course.costs.update(bench.costs())
                 course.costs["peak_bytes"] = memory.peak_bytes
+                course.host["peak_bytes_by"] = memory.method
+                course.costs["compile_seconds"] = compile_seconds() - compiled
         exact = exact_gradient(ground)
         reached = bench.ledger.forward
         residual = {"residual": reached.worst_residual}
         calls, seconds = reached.map_calls, float(course.costs["forward_seconds"] or 0)
         course.observe(calls, float(calls), seconds, {**compared(found, exact), **residual})
+        if asked_for(trial):
+            course.costs.update(bench.counted_operations(latest(trial, repeats)))
     return ending(bench.ledger, found)
 
 
@@ -136,6 +143,17 @@ class _Bench:
             derivatives(loss, self.ground.module, x)
             backward.stop()
         self.seconds.append((forward.seconds, backward.seconds))
+
+    def counted_operations(self, until: float) -> dict[str, float | int | None]:
+        """Return the operations of one more forward and of its backward pass; the last round's stay noted."""
+        noted, x = self.ledger, self.ground.x.clone().requires_grad_()
+        self.ledger = Ledger()
+        losses: list[Tensor] = []
+        with self._bound():
+            forward = tally_of(lambda: losses.append(self._loss(x)), until)
+            backward = tally_of(lambda: derivatives(losses[0], self.ground.module, x), until)
+        self.ledger = noted
+        return operations_costs(forward_operations=forward, backward_operations=backward)
 
     def costs(self) -> dict[str, Any]:
         """Return what the last round counted, and what the rounds took."""

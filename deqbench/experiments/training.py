@@ -2,27 +2,30 @@
 
 Order of events: data, parameters, observation at step 0, one step on a copy to warm up, then the trainer's
 steps. The clock runs in the trainer's steps alone. Observations are even in the part of the budget that is
-spent (schedule.py). Peak memory covers all of it, for resident memory cannot be paused.
+spent (schedule.py). Peak memory covers all of it, for resident memory cannot be paused. When all of that is
+noted, operations are counted and the depth is read (accounting.py): they cannot disturb what is over.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Generator
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
 from deqbench.equilibria.binding import Ledger, recording
 from deqbench.errors import NonFiniteError
+from deqbench.experiments.accounting import account_for
 from deqbench.experiments.accounts import Account
 from deqbench.experiments.arithmetic import Arithmetic
 from deqbench.experiments.assembly import Assembly, assemble, binding, component
 from deqbench.experiments.course import Course, Ending
 from deqbench.experiments.observing import Sight, observe
+from deqbench.experiments.replaying import close
 from deqbench.experiments.schedule import Budget, Deadline, Schedule
 from deqbench.measuring.clock import Stopwatch
+from deqbench.measuring.compiling import compile_seconds
 from deqbench.measuring.machine import device_name
 from deqbench.measuring.memory import PeakMemory
 from deqbench.measuring.seeding import preserved_generators, seed_everything, stream_seed
@@ -65,12 +68,22 @@ def measure(trial: Trial, registry: Registry, course: Course) -> Ending:
         schedule = Schedule(Budget.of(trial.settings), trial.settings["evaluations"])
         watch = Stopwatch(arithmetic.device)
         run = Training(assembly, schedule, deadline, course, trial.seed, watch, account)
-        with PeakMemory(arithmetic.device) as memory:
-            try:
-                return run.to_the_end()
-            finally:
-                course.costs.update(run.costs())
-                course.costs["peak_bytes"] = memory.peak_bytes
+        compiled = compile_seconds()
+        try:
+            with PeakMemory(arithmetic.device) as memory:
+                try:
+                    ending = run.to_the_end()
+                finally:
+                    course.costs.update(run.costs())
+                    course.costs["peak_bytes"] = memory.peak_bytes
+                    course.host["peak_bytes_by"] = memory.method
+                    course.costs["compile_seconds"] = compile_seconds() - compiled
+                    course.host["hessian_products_by"] = assembly.objective.hessian_products_by
+            if ending.status is not Status.TIMEOUT:
+                account_for(run, trial, registry, arithmetic)
+            return ending
+        finally:
+            run.close()
 
 
 @dataclass
@@ -89,6 +102,8 @@ class Training:
         observed_step: Updates done at the last observation.
         evaluation_seconds: Wall time of the observations.
         warmup_seconds: Wall time of the warm-up.
+        solved: Equilibria of the last observation.
+        steps: The trainer's steps, under way.
     """
 
     assembly: Assembly
@@ -102,22 +117,26 @@ class Training:
     observed_step: int = -1
     evaluation_seconds: float = 0.0
     warmup_seconds: float = 0.0
+    solved: Ledger = field(default_factory=Ledger)
+    steps: Iterator[Tensor] = field(default_factory=lambda: iter(()))
 
     def to_the_end(self) -> Ending:
         """Observe, warm up, train until the budget is spent, observe; say how it ended."""
         sight = self._observe()
         self._warm_up()
         seed_everything(stream_seed(self.seed, "train"))
-        steps = self.assembly.trainer.steps(self.assembly.objective)
+        self.steps = self.assembly.trainer.steps(self.assembly.objective)
         try:
-            return self._train(steps, sight)
+            return self._train(sight)
         except NonFiniteError:
             if self.observed_step != self.step:
                 with suppress(Exception):  # best effort: the curves show where it broke
                     self._observe()
             raise
-        finally:
-            _close(steps)
+
+    def close(self) -> None:
+        """End the trainer's steps, wherever they are."""
+        close(self.steps)
 
     def costs(self) -> dict[str, Any]:
         """Return what the run took so far."""
@@ -137,12 +156,12 @@ class Training:
             **self.account.to_costs(),
         }
 
-    def _train(self, steps: Iterator[Tensor], start: Sight) -> Ending:
+    def _train(self, start: Sight) -> Ending:
         objective, budget = self.assembly.objective, self.schedule.budget
         sight: Sight | None = start
         self.watch.start()
         while budget.spent(self.step, objective.epochs) < 1.0:
-            loss = next(steps, None)
+            loss = next(self.steps, None)
             if loss is None:  # the trainer's own criterion is met
                 break
             self.step += 1
@@ -170,7 +189,7 @@ class Training:
             sight = observe(self.assembly, self.step, self.account.close_window(), self.seed)
             epochs = self.assembly.objective.epochs
             self.course.observe(self.step, epochs, self.watch.seconds, sight.values)
-            self.observed_step = self.step
+            self.observed_step, self.solved = self.step, sight.ledger
             self.evaluation_seconds += perf_counter() - begun
         if not sight.finite:
             raise NonFiniteError(f"A prediction or the loss is not finite after step {self.step}.")
@@ -182,14 +201,8 @@ class Training:
         with preserved_generators(), recording(Ledger()):
             steps = self.assembly.trainer.steps(self.assembly.objective.clone())
             next(steps, None)
-            _close(steps)
+            close(steps)
         self.warmup_seconds = perf_counter() - begun
-
-
-def _close(steps: Iterator[Tensor]) -> None:
-    # A trainer that drives somebody else's loop in a thread ends it here.
-    if isinstance(steps, Generator):
-        steps.close()
 
 
 def _verdict(sight: Sight) -> Ending:

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from deqbench.records import Status
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
+
+
+Isolation = Literal["trial", "worker"]
 
 
 @dataclass(frozen=True)
@@ -57,6 +60,7 @@ class RunOptions:
         fresh: Use no stored record.
         retry_failed: Run again whatever did not end ok.
         command: What a person typed, kept so that the report can say how to reproduce it.
+        isolation: ``trial``: a process for each; ``worker``: one that is reused while it stays clean.
     """
 
     out: Path | None = None
@@ -66,3 +70,4 @@ class RunOptions:
     fresh: bool = False
     retry_failed: bool = False
     command: Sequence[str] = ()
+    isolation: Isolation = "trial"

@@ -60,6 +60,20 @@ class Store:
         value = self._load(self._record_path(key))
         return None if value is None else Record.from_json(value)
 
+    def read_flat(self, key: str) -> tuple[Record, list[list[Any]]] | None:
+        """Return the record under a key without its curves, and beside it their rows as they are stored.
+
+        For readers of millions of observations, who need no object for each.
+
+        Raises:
+            StoreError: The file is damaged or has another schema.
+        """
+        value = self._load(self._record_path(key))
+        if value is None:
+            return None
+        points: list[list[Any]] = value.get("curves", [])
+        return Record.from_json({**value, "curves": []}), points
+
     def write(self, record: Record) -> None:
         """Store a record under its trial's key; on return it survives a power cut."""
         text = json.dumps(finite(record.to_json()), separators=(",", ":"), allow_nan=False)

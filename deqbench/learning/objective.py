@@ -42,6 +42,8 @@ class Objective:
         counts: What has been evaluated so far.
         flow_time: Time of gradient flow that the trainer has covered, if it keeps to the flow: its own time,
             or the sum of gradient descent's step lengths. 0 where a trainer does not say.
+        hessian_products_by: How the products with the Hessian are made: ``closed form`` or ``reverse over
+            reverse``; None if none was asked for.
     """
 
     def __init__(self, module: nn.Module, loss: Loss, train: Split, order_seed: int = 0) -> None:
@@ -51,6 +53,7 @@ class Objective:
         self.order_seed = order_seed
         self.counts = Counts()
         self.flow_time = 0.0
+        self.hessian_products_by: str | None = None
         self.parameters = [p for p in module.parameters() if p.requires_grad]
         self._penalised = isinstance(module, Penalised)
         self._copies = False  # whether a copy of the module is known to be independent of it
@@ -179,6 +182,7 @@ class Objective:
         closed = None
         if isinstance(self.module, AnalyticCurvature) and not self._penalised:
             closed = self.module.hessian_product(self.x, self.y, self.loss.name)
+        self.hessian_products_by = "reverse over reverse" if closed is None else "closed form"
         product = closed or self._double_backward()
         l2 = self.loss.l2
 

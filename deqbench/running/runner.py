@@ -1,4 +1,4 @@
-"""Runs a suite: plan, one process a trial, a record each as soon as it ends.
+"""Runs a suite: plan, one process a trial unless told otherwise, a record each as soon as it ends.
 
 Trials run in blocks, one a seed, shuffled within: whatever drifts while a run lasts (a warming machine,
 a neighbour) then hits all competitors alike, and a run that is cut short holds whole comparisons.
@@ -79,7 +79,8 @@ def run_suite(
     store = Store(run_folder(suite, options))
     with store.lock():
         refuse_full_disk(store.folder)
-        with Pool(jobs=options.jobs, threads=suite.threads) as pool:
+        reuse = options.isolation == "worker"
+        with Pool(jobs=options.jobs, threads=suite.threads, reuse=reuse) as pool:
             plan = make_plan(
                 trials, registry, store, pool, fresh=options.fresh, retry_failed=options.retry_failed
             )
@@ -158,6 +159,7 @@ class _Run:
             "command": list(options.command),
             "started": datetime.now(UTC).isoformat(timespec="seconds"),
             "jobs": options.jobs,
+            "isolation": options.isolation,
             "threads": suite.threads,
             "device": trials[0].settings["device"],
             "trials": len(self.plan.trials),

@@ -5,13 +5,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from deqbench.records import Status
+from deqbench.statistics.power import power_sentence
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
     from deqbench.keeping.runs import RunResult
     from deqbench.records import Record
     from deqbench.running.planning import Plan
+    from deqbench.trials import Trial
 
 
 def plan_sentence(plan: Plan, folder: Path) -> str:
@@ -20,6 +23,24 @@ def plan_sentence(plan: Plan, folder: Path) -> str:
     kept = f", {reused} done already" if reused else ""
     missing = "".join(f"\nleft out: {sentence}" for sentence in plan.left_out)
     return f"{total} trial{'s' if total != 1 else ''}{kept}; records go to {folder}{missing}"
+
+
+def power_told(trials: Sequence[Trial]) -> str | None:
+    """Return what comparisons of these trials can show at best; None where no two entries meet.
+
+    Counted are the fewest seeds and the most entries that any data set or map has.
+    """
+    seeds: dict[str, set[int]] = {}
+    entries: dict[str, set[str]] = {}
+    for trial in trials:
+        ground = trial.components.get("dataset", trial.components.get("map"))
+        if ground is not None:
+            seeds.setdefault(str(ground), set()).add(trial.seed)
+            entries.setdefault(str(ground), set()).add(trial.entry)
+    most = max(map(len, entries.values()), default=0)
+    if most < 2:
+        return None
+    return power_sentence(min(map(len, seeds.values())), entries=most, datasets=len(seeds))
 
 
 def ending_sentence(record: Record) -> str:

@@ -216,9 +216,10 @@ def _own_settings(suite: Suite, budget: Budget) -> dict[str, Any]:
     if suite.experiment == "claim":
         return {}
     if suite.experiment != "training":
-        return {"repeats": suite.repeats}
+        return {"repeats": suite.repeats, "counting": suite.operations}
     return {
         "budget": {"epochs": budget.epochs, "steps": budget.steps},
         "loss": suite.loss.model_dump(),
         "evaluations": suite.evaluations,
+        "counting": suite.operations,
     }

@@ -79,6 +79,14 @@ def _varied(value: dict[str, tuple[Any, ...]]) -> dict[str, tuple[Any, ...]]:
     return value
 
 
+def _share(value: Any) -> Any:
+    """Return 0 for false, the usual share for true: whether, or how much of it, is counted."""
+    return (COUNTED if value else 0.0) if isinstance(value, bool) else value
+
+
+COUNTED = 0.05
+"""Share of a training's updates whose operations are counted, unless a suite says otherwise."""
+
 ComponentRef = Annotated[Ref, BeforeValidator(_ref), PlainSerializer(Ref.to_json)]
 Refs = Annotated[
     tuple[ComponentRef, ...],
@@ -187,6 +195,8 @@ class Suite(_Table):
         primary: The metric that ranks entries; None for the task's score.
         evaluations: About how many times the probes look, besides the start and the end.
         repeats: Timed runs of a trial that measures a solve, whose median counts.
+        operations: Share of a training's updates that are made again, off the clock, to count floating-point
+            operations: 1 for all, 0 or false for none. A solve is counted whole, or not at all.
         budget: What a trial may spend.
         stop: When an equilibrium counts as found.
         loss: What is minimised.
@@ -211,6 +221,7 @@ class Suite(_Table):
     primary: Annotated[str, Field(min_length=1)] | None = None
     evaluations: PositiveInt = 20
     repeats: PositiveInt = 5
+    operations: Annotated[float, BeforeValidator(_share), Field(ge=0, le=1)] = COUNTED
     budget: Budget = Budget()
     stop: StopSettings = StopSettings()
     loss: LossSettings = LossSettings()

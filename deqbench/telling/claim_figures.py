@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
+from deqbench.telling.figure_data import thinned
 from deqbench.telling.looks import PALETTE
 from deqbench.telling.pictures import Picture
 from deqbench.telling.tables import Frames
@@ -50,7 +51,19 @@ def _of_claim(frames: Frames, name: str) -> Picture | None:
         "Seen must stay at or below its bound at every checkpoint; the control, dashed, was made false on "
         f"purpose and must pass its own.{more}"
     )
-    return Picture(f"claim-{name}", name, caption, figure)
+    entries = shown.set_index("key")["entry"]
+    points = curves[curves["key"].isin(entries.index)].sort_values(["key", "name", "epoch"], kind="stable")
+    few = thinned(points, ["key", "name"], _ROWS)
+    few = few.assign(
+        entry=few["key"].map(entries), name=few["name"].map({line[0]: line[3] for line in _LINES})
+    )
+    data = few[list(_BEHIND)].rename(columns=_BEHIND)
+    return Picture(f"claim-{name}", name, caption, figure, data)
+
+
+_ROWS = 5
+"""Checkpoints of a curve in the table behind it."""
+_BEHIND = {"entry": "case", "name": "what", "epoch": "t", "value": "value"}
 
 
 _NAMES = tuple(line[0] for line in _LINES)

@@ -71,7 +71,15 @@ def _difficulty(frames: Frames, table: pd.DataFrame, across: list[Family], name:
     _log(next(iter(places.values())).yaxis, found.clip(_EXACT, _USELESS).to_numpy(dtype="float64"))
     legend(figure, styles, list(table["label"]))
     title = f"{_ERRORS[name][0].upper()}{_ERRORS[name][1:]} against difficulty"
-    return Picture(name.replace("_", "-"), title, _DIFFICULTY_CAPTION, figure)
+    data = _behind(table, [name, f"{name}_low", f"{name}_high"], [_ERRORS[name], "low", "high"])
+    return Picture(name.replace("_", "-"), title, _DIFFICULTY_CAPTION, figure, data)
+
+
+def _behind(table: pd.DataFrame, columns: list[str], titles: list[str]) -> pd.DataFrame:
+    """Return some columns of a summary under titles for a person."""
+    present = {name: title for name, title in zip(columns, titles, strict=True) if name in table}
+    named = {"dataset": "map", "label": "entry", **present}
+    return table[list(named)].rename(columns=named)
 
 
 _DIFFICULTY_CAPTION = (
@@ -122,9 +130,12 @@ def _cost(frames: Frames, table: pd.DataFrame, across: list[Family]) -> Picture 
         axes.set_xlabel("milliseconds of the backward pass" if low else "")
         axes.set_ylabel(_ERRORS["error_inputs"] if left else "")
     legend(figure, styles, list(table["label"]))
-    return Picture(
-        "error-cost", "Error of the gradient against the cost of its backward pass", _COST_CAPTION, figure
+    milliseconds = drawn.assign(backward_seconds=1e3 * drawn["backward_seconds"])
+    data = _behind(
+        milliseconds, ["backward_seconds", "error_inputs"], ["backward ms", _ERRORS["error_inputs"]]
     )
+    title = "Error of the gradient against the cost of its backward pass"
+    return Picture("error-cost", title, _COST_CAPTION, figure, data)
 
 
 _COST_CAPTION = (
@@ -155,7 +166,9 @@ def _cells(
     values, told = cells(frames.trials, table.assign(**{name: table[name] * scale}), across, name)
     file, title, caption = words
     decades = 2 if name.endswith("bytes") else 8
-    return Picture(file, title, f"{caption} {_CELL_CAPTION}", heat_table(across, values, told, decades))
+    drawn = heat_table(across, values, told, decades)
+    data = told.rename_axis(index="entry").reset_index()
+    return Picture(file, title, f"{caption} {_CELL_CAPTION}", drawn, data)
 
 
 _CELL_CAPTION = "A word instead of a number says how most seeds failed; an empty cell was not tried."

@@ -8,8 +8,11 @@ import numpy as np
 import pandas as pd
 
 from deqbench.records import Status
-from deqbench.telling.profiles import costs, ratios, share_within, unstable
-from deqbench.telling.statistics import failures_last, median_interval
+from deqbench.statistics.failures import failures_last
+from deqbench.statistics.medians import median_interval
+from deqbench.statistics.profiles import ratios, share_within
+from deqbench.statistics.stability import unstable
+from deqbench.telling.costs import costs
 from deqbench.telling.tables import MEASURED, PENDING, Frames
 
 BUDGETS = (10, 100, 1000)

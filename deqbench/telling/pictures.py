@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import matplotlib as mpl
+import pandas as pd
 from matplotlib.figure import Figure
 
 from deqbench.telling.looks import STYLE
@@ -21,19 +23,32 @@ class Picture:
         title: What it shows.
         caption: How to read it.
         figure: The figure.
+        data: The numbers it draws, few enough to be read, under titles for a person; None if it draws none.
+        family: What pictures share that show the same against different axes; the page shows one of them
+            and switches. Nothing for a picture that stands alone.
+        axis: The axis that it shows, a key of :data:`deqbench.telling.report.axes.AXES`.
     """
 
     name: str
     title: str
     caption: str
     figure: Figure
+    data: pd.DataFrame | None = None
+    family: str = ""
+    axis: str = ""
 
-    def save(self, folder: Path) -> Path:
-        """Write ``<name>.svg``, its text as text, and ``<name>.png``; return the path of the SVG."""
+    def save(self, folder: Path, kinds: Sequence[str] = ("svg",)) -> list[Path]:
+        """Write ``<name>.<kind>`` for each of ``svg`` (text as text), ``png``, ``pdf``; return the paths."""
         folder.mkdir(parents=True, exist_ok=True)
-        path = folder / f"{self.name}.svg"
         style: dict[Any, Any] = {**STYLE, "svg.hashsalt": self.name}
+        paths = [folder / f"{self.name}.{kind}" for kind in kinds]
         with mpl.rc_context(style):
-            self.figure.savefig(path, metadata={"Date": None})
-            self.figure.savefig(path.with_suffix(".png"), dpi=150)
-        return path
+            for kind, path in zip(kinds, paths, strict=True):
+                self.figure.savefig(path, metadata=_UNDATED[kind], dpi=150)
+                # The places are found once; another kind of file is not laid out again.
+                self.figure.set_layout_engine("none")
+        return paths
+
+
+_UNDATED: dict[str, dict[str, None]] = {"svg": {"Date": None}, "png": {}, "pdf": {"CreationDate": None}}
+"""What keeps the date out of each kind of file: the same run gives the same bytes."""

@@ -9,11 +9,13 @@ import numpy as np
 import pandas as pd
 from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator, PercentFormatter
 
+from deqbench.statistics.profiles import profile, ratios
+from deqbench.telling.costs import costs
 from deqbench.telling.families import Family
+from deqbench.telling.figure_data import at_marks
 from deqbench.telling.looks import Look, legend, looks
 from deqbench.telling.multiples import named_panels, outer
 from deqbench.telling.pictures import Picture
-from deqbench.telling.profiles import costs, profile, ratios
 from deqbench.telling.tables import Frames
 
 if TYPE_CHECKING:
@@ -95,7 +97,16 @@ def _picture(
     for axes, left, low in outer(places):
         axes.set(xlabel=across if low else "", ylabel="problems solved" if left else "")
     legend(figure, styles, labels)
-    return Picture(name, title, _CAPTIONS[words], figure)
+    marks = _marks(words, bounds)
+    data = at_marks(profiles, ("within", "share"), marks, ("maps", "entry"), holds=True)
+    family, axis = "" if words == _DATA else "performance", "seconds" if words == _TIME else "work"
+    return Picture(name, title, _CAPTIONS[words], figure, data, family, axis)
+
+
+def _marks(words: tuple[str, str, str], bounds: tuple[float, float]) -> list[float]:
+    """Return where the table behind a profile reads it: decades of a cost, small factors over the best."""
+    marks = [1.0, 10.0, 100.0, 1000.0, 1e4] if words == _DATA else [1.0, 1.5, 2.0, 5.0, 10.0, 100.0]
+    return [mark for mark in marks if mark <= bounds[1]]
 
 
 def _draw(axes: Axes, steps: pd.DataFrame, look: Look, bounds: tuple[float, float]) -> None:

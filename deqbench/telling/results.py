@@ -38,7 +38,7 @@ class Results:
     @cached_property
     def frames(self) -> Frames:
         """All tables and facts of the run."""
-        from deqbench.telling.tables import load  # noqa: PLC0415  pandas, only once a table is asked for
+        from deqbench.telling.loading import load  # noqa: PLC0415  pandas, only once a table is asked for
 
         return load(self.folder)
 

@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 _STRETCH = 0.01
 """Where the accuracy axis ends beyond 1, so that a perfect score still has a place."""
 
+_DECADES = 1e12
+"""Largest over smallest value that an axis shows; what lies higher leaves the picture."""
+
 _ACCURACY_TICKS = (0.0, 0.3, 0.5, 0.7, 0.8, 0.9, 0.95, 0.97, 0.98, 0.99, 1.0)
 
 
@@ -44,21 +47,13 @@ def scale_score(axes: Axes, name: str, band: pd.DataFrame) -> None:
     _scale_y(axes, name, band[["median", "low", "high"]].to_numpy(dtype="float64"))
 
 
-def scale_cost(axes: Axes, name: str, table: pd.DataFrame) -> None:
-    """Choose both axes of score against seconds."""
-    seconds = table["train_seconds"]
-    if len(seconds) and seconds.min() > 0:
-        axes.set_xscale("log")
-        axes.set_xlim(seconds.min() / 1.5, seconds.max() * 1.5)
-        axes.xaxis.set_major_formatter(FuncFormatter(_plain))
-    _scale_y(axes, name, table[["score", "score_low", "score_high"]].to_numpy(dtype="float64"))
-
-
 def _scale_y(axes: Axes, name: str, values: npt.NDArray[np.float64]) -> None:
     finite = values[np.isfinite(values)]
     if not len(finite):
         return
     low, high = float(finite.min()), float(finite.max())
+    if low > 0:
+        high = min(high, _DECADES * low)  # an entry that blew up must not flatten all the others
     if "accuracy" in name:
         _stretch(axes, low, high)
     elif "loss" in name and low > 0 and high > 10 * low:

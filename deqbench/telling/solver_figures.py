@@ -10,6 +10,7 @@ import pandas as pd
 from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
 from deqbench.telling.families import Family, families
+from deqbench.telling.figure_data import at_marks, decades
 from deqbench.telling.heat import cells, heat_table
 from deqbench.telling.looks import INK, Look, legend, looks
 from deqbench.telling.multiples import map_panels, outer
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 _ALONG = {"step": "calls of the map", "epoch": "map-equivalents", "seconds": "seconds"}
+_AXES = {"step": "calls", "epoch": "work", "seconds": "seconds"}
 _NAMES = {"step": "residual-calls", "epoch": "residual-work", "seconds": "residual-seconds"}
 
 
@@ -50,7 +52,10 @@ def _residuals(frames: Frames, across: list[Family], along: str) -> Picture | No
         axes.set(xlabel=_ALONG[along] if low else "", ylabel="residual" if left else "")
     legend(figure, styles, labels)
     title = f"Residual against {_ALONG[along]}"
-    return Picture(_NAMES[along], title, _RESIDUAL_CAPTION + _ALONG_CAPTION[along], figure)
+    marks = decades(pd.concat(list(curves.values()))["at"])
+    data = at_marks(curves, ("at", "median"), marks, ("map", "entry"))
+    words = _RESIDUAL_CAPTION + _ALONG_CAPTION[along]
+    return Picture(_NAMES[along], title, words, figure, data, "residual", _AXES[along])
 
 
 _RESIDUAL_CAPTION = (
@@ -110,13 +115,16 @@ def _costs(frames: Frames, table: pd.DataFrame, across: list[Family], name: str)
         return None
     values, words = cells(frames.trials, table, across, name)
     file, title = _HEATS[name]
-    return Picture(file, title, _COST_CAPTION, heat_table(across, values, words, decades=2))
+    drawn = heat_table(across, values, words, decades=2)
+    data = words.rename_axis(index="entry").reset_index()
+    return Picture(file, title, _COST_CAPTION, drawn, data, "until-solved", _HEAT_AXES[name])
 
 
 _HEATS = {
     "map_equivalents": ("work", "Map-equivalents until solved"),
     "map_calls": ("calls", "Calls of the map until solved"),
 }
+_HEAT_AXES = {"map_equivalents": "work", "map_calls": "calls"}
 _COST_CAPTION = (
     "Medians over seeds; the shade deepens with the factor over the least of the column. A word instead of a "
     "number says how most seeds ended that did not solve every sample: 'missed' the tolerance within the "

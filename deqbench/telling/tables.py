@@ -2,7 +2,7 @@
 
 Every planned trial has its row, in the order of the suite: one that failed carries its status, one that
 has not run yet is ``pending``. The summary ranks failures behind every number
-(:mod:`deqbench.telling.statistics`), so that no median is taken over the survivors alone.
+(:mod:`deqbench.statistics.failures`), so that no median is taken over the survivors alone.
 """
 
 from __future__ import annotations
@@ -10,18 +10,18 @@ from __future__ import annotations
 import importlib.util
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any, cast
 
 import pandas as pd
 
-from deqbench.errors import ConfigurationError, StoreError
-from deqbench.keeping.store import Store
-from deqbench.records import Record, Status
-from deqbench.telling.naming import dataset_name, entry_names, flat, short_labels
-from deqbench.telling.statistics import failures_last, higher_is_better, median_interval
+from deqbench.errors import ConfigurationError
+from deqbench.records import Status
+from deqbench.statistics.failures import failures_last, higher_is_better
+from deqbench.statistics.medians import median_interval
 from deqbench.telling.subjects import Subject, subject_of
-from deqbench.trials import PROTOCOL, Trial
+from deqbench.trials import PROTOCOL
 
 PENDING = "pending"
 """Status of a planned trial that has no record yet."""
@@ -50,6 +50,8 @@ class Frames:
         run: Facts of the run itself: command, start, state.
         judgements: Key of a trial that judged a claim to the verdict and what it rests on.
         protocol: Version of what a trial means.
+        provenance: What the results rest on, ``experiment``, ``data:digits``, ``model:mlp``, ..., to the
+            digests of its code or bytes: of data one a seed, of code more than one if versions differ.
     """
 
     trials: pd.DataFrame
@@ -59,35 +61,24 @@ class Frames:
     run: Mapping[str, Any]
     judgements: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     protocol: int = PROTOCOL
+    provenance: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     @property
     def subject(self) -> Subject:
         """What the run's experiment is about."""
         return subject_of(self.suite.get("experiment"))
 
-
-def load(folder: Path | str) -> Frames:
-    """Read a run's folder into frames.
-
-    Raises:
-        StoreError: No run lies there, or a file of it is damaged.
-    """
-    store = Store(folder)
-    plan = store.plan()
-    planned = [Trial.from_json(row["trial"]) for row in plan]
-    stored = {record.trial.key: record for record in store.records()}
-    trials = _trials(planned, stored)
-    facts = {name: _or_empty(store, name) for name in ("environment", "run")}
-    judged = {key: one.judgement for key, one in stored.items() if one.judgement is not None}
-    protocol = plan[0]["trial"].get("protocol", PROTOCOL)
-    curves = _curves(trials, stored)
-    return Frames(trials, curves, store.suite(), **facts, judgements=judged, protocol=protocol)
+    @cached_property
+    def summed_up(self) -> pd.DataFrame:
+        """What :func:`summary` returns, made once: half of a report's sections ask for it."""
+        return _summary(self)
 
 
-def write(frames: Frames, folder: Path) -> None:
-    """Write ``trials.csv``, ``curves.csv`` and ``summary.csv``, which pandas reads back."""
+def write(frames: Frames, folder: Path, *, curves: bool = True) -> None:
+    """Write ``trials.csv``, ``summary.csv`` and, if wanted, ``curves.csv``, which pandas reads back."""
     for name, table in _written(frames).items():
-        table.to_csv(folder / f"{name}.csv", index=False)
+        if curves or name != "curves":
+            table.to_csv(folder / f"{name}.csv", index=False)
 
 
 def write_parquet(frames: Frames, folder: Path) -> None:
@@ -135,10 +126,14 @@ def summary(frames: Frames) -> pd.DataFrame:
     median, or that end of its interval, falls on a failed trial. What a solve that missed was found to have
     reached, its residual or its error, is a number all the same.
     """
+    return frames.summed_up.copy()
+
+
+def _summary(frames: Frames) -> pd.DataFrame:
     trials = frames.trials
     metrics = {dataset: primary_metric(frames, dataset) for dataset in dict.fromkeys(trials["dataset"])}
     wanted = dict.fromkeys([*metrics.values(), *frames.subject.numbers, "parameters"])
-    numbers = pd.DataFrame({name: _number(trials, name) for name in wanted})
+    numbers = pd.DataFrame({name: summed(trials, name) for name in wanted})
     groups = trials.groupby(["dataset", "entry"], sort=False, dropna=False)
     rows = [
         _summary_row(frames.subject, group, numbers.loc[group.index], metrics[dataset])
@@ -180,81 +175,9 @@ def _summary_row(subject: Subject, group: pd.DataFrame, numbers: pd.DataFrame, m
     return row
 
 
-def _number(trials: pd.DataFrame, name: str) -> pd.Series[float]:
+def summed(trials: pd.DataFrame, name: str) -> pd.Series[float]:
     """Return a column of numbers; ``map_calls`` and ``vjps`` are the sum over forward and backward."""
     parts = [column for column in trials if column == name or str(column).endswith(f"ward_{name}")]
     if not parts:
         return pd.Series(float("nan"), index=trials.index)
     return trials[parts].astype("float64").sum(axis="columns", min_count=1)
-
-
-def _trials(planned: Sequence[Trial], stored: Mapping[str, Record]) -> pd.DataFrame:
-    if not planned:
-        raise StoreError("The plan of this run holds no trials: there is nothing to tell.")
-    entries = entry_names(planned)
-    labels = short_labels(list(dict.fromkeys(entries)))
-    named = [{"entry": entry, "label": labels[entry]} for entry in entries]
-    rows = [_row(trial, stored.get(trial.key)) | names for trial, names in zip(planned, named, strict=True)]
-    trials = pd.DataFrame(rows).assign(**_whole_numbers(rows))
-    return trials[_ordered(list(trials.columns))]
-
-
-def _row(trial: Trial, record: Record | None) -> dict[str, Any]:
-    row: dict[str, Any] = {"key": trial.key, "seed": trial.seed}
-    axes = subject_of(trial.experiment).axes
-    row |= dict.fromkeys(axes) | {axis: ref.name for axis, ref in trial.components.items()}
-    row["dataset"] = dataset_name(trial)
-    row |= {"status": PENDING, "reason": "Not run yet; the same command runs it.", "detail": None}
-    for axis, values in trial.parameters.items():
-        row |= flat(values, f"{axis}.")
-    row |= flat(trial.settings)
-    row |= {"data_digest": digest} if (digest := trial.provenance.get("data")) else {}
-    if record is not None:
-        row |= {"status": record.status.value, "reason": record.reason, "detail": record.detail}
-        row |= {**record.metrics, **record.costs}
-        row |= {} if record.judgement is None else {"verdict": record.judgement["verdict"]}
-        row |= {"device_name": record.host.get("device")}
-    return row
-
-
-def _whole_numbers(rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """Return the columns of counts that some rows lack, as nullable integers: 5 must not become 5.0."""
-    columns: dict[str, Any] = {}
-    for name in dict.fromkeys(name for row in rows for name in row):
-        values = [row.get(name) for row in rows]
-        present = [value for value in values if value is not None]
-        if len(present) < len(values) and {type(value) for value in present} == {int}:
-            columns[name] = pd.array(values, dtype="Int64")
-    return columns
-
-
-_ALL_AXES = ("dataset", "model", "map", "solver", "gradient", "trainer", "claim")
-
-
-def _ordered(columns: list[str]) -> list[str]:
-    axes = [axis for axis in _ALL_AXES if axis in columns]
-    first = ["key", "entry", "label", *axes, "seed", "status", "reason"]
-    last = [name for name in ("device_name", "detail") if name in columns]
-    parameters = [name for axis in axes for name in columns if name.startswith(f"{axis}.")]
-    placed = {*first, *parameters, *last}
-    return [*first, *parameters, *(name for name in columns if name not in placed), *last]
-
-
-def _curves(trials: pd.DataFrame, stored: Mapping[str, Record]) -> pd.DataFrame:
-    rows = [
-        (*named, *point.to_json())
-        for named in trials[["key", "dataset", "entry", "label", "seed"]].itertuples(index=False)
-        if named[0] in stored
-        for point in stored[str(named[0])].curves
-    ]
-    frame = pd.DataFrame(rows, columns=list(CURVE_COLUMNS))
-    return frame.astype({"epoch": "float64", "seconds": "float64", "value": "float64"})
-
-
-def _or_empty(store: Store, name: str) -> Mapping[str, Any]:
-    """Return a file of facts that only adds to the story; a run cut short may lack it."""
-    try:
-        facts: Mapping[str, Any] = getattr(store, name)()
-    except StoreError:
-        return {}
-    return facts

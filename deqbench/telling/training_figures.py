@@ -1,4 +1,4 @@
-"""The pictures of training: curves with their bands, score against cost, failures by status."""
+"""The pictures of training: curves with their bands, and failures by status."""
 
 from __future__ import annotations
 
@@ -11,11 +11,13 @@ import seaborn as sns
 from matplotlib.figure import Figure
 
 from deqbench.records import Status
-from deqbench.telling.bands import bands, failed_ends
+from deqbench.telling.bands import bands, drawn, failed_ends
+from deqbench.telling.best_step_figures import best_steps
+from deqbench.telling.figure_data import thinned
 from deqbench.telling.looks import INK_ON_CELLS, PALETTE, PAPER, Look, legend, looks, panels
 from deqbench.telling.pictures import Picture
-from deqbench.telling.scales import scale_cost, scale_score, scale_steps
-from deqbench.telling.tables import Frames, failure_counts, primary_metric, summary
+from deqbench.telling.scales import scale_score, scale_steps
+from deqbench.telling.tables import Frames, failure_counts, primary_metric
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -23,7 +25,12 @@ if TYPE_CHECKING:
 
 def draw(frames: Frames) -> list[Picture | None]:
     """Return the pictures of a run of trainings; None for one of which nothing was observed."""
-    return [_curves(frames, "loss"), _curves(frames, "score"), _cost(frames), _failures(frames)]
+    return [
+        best_steps(frames),
+        _curves(frames, "loss"),
+        _curves(frames, "score"),
+        _failures(frames),
+    ]
 
 
 def _curves(frames: Frames, what: str) -> Picture | None:
@@ -33,8 +40,10 @@ def _curves(frames: Frames, what: str) -> Picture | None:
         return None
     figure, rows = panels(len(shown), 2, len(set(frames.trials["label"])))
     styles = looks(frames.trials, frames.subject.leading)
+    behind = []
     for (dataset, name), (left, right) in zip(shown.items(), rows, strict=True):
-        band = bands(frames, dataset, name)
+        band = drawn(bands(frames, dataset, name))
+        behind.append(thinned(band, ["label"], _ROWS).assign(dataset=dataset, name=_words(name)))
         ends = failed_ends(frames, dataset, name)
         for axes, x in ((left, "step"), (right, "seconds")):
             scale_score(axes, name, band)
@@ -46,8 +55,24 @@ def _curves(frames: Frames, what: str) -> Picture | None:
         right.set_ylabel("")
     legend(figure, styles, [*frames.trials["label"]])
     title = f"{_words(', '.join(dict.fromkeys(shown.values())))} against updates and training time"
-    return Picture(what, title[0].upper() + title[1:], _BAND_CAPTION, figure)
+    data = pd.concat(behind)[list(_BEHIND)].rename(columns=_BEHIND)
+    return Picture(what, title[0].upper() + title[1:], _BAND_CAPTION, figure, data)
 
+
+MOST_BANDS = 15
+"""Entries whose intervals are shaded: more would drown the lines."""
+_ROWS = 5
+"""Evaluations of an entry in the table behind its curve."""
+_BEHIND = {
+    "dataset": "data set",
+    "name": "of",
+    "label": "entry",
+    "step": "updates",
+    "seconds": "train s",
+    "median": "median",
+    "low": "low",
+    "high": "high",
+}
 
 _BAND_CAPTION = (
     "Lines join the medians over seeds of each evaluation; bands are their order-statistic intervals (fewer "
@@ -69,88 +94,27 @@ def _observed(frames: Frames, dataset: str, what: str) -> str:
 def _draw_band(
     axes: Axes, band: pd.DataFrame, ends: pd.DataFrame, x: str, styles: Mapping[str, Look]
 ) -> None:
-    for label, group in band.groupby("label", sort=False):
+    shaded = band if band["label"].nunique() <= MOST_BANDS else band.iloc[:0]
+    for label, group in shaded.groupby("label", sort=False, observed=True):
         # An end that falls on a failure is infinite: filled, it would drown every other curve.
         low, high = (group[end].where(np.isfinite(group[end]), group["median"]) for end in ("low", "high"))
         axes.fill_between(group[x], low, high, color=styles[str(label)].colour, alpha=0.09, linewidth=0)
     finite = band[np.isfinite(band["median"].astype("float64"))]
     if not finite.empty:
         _draw_lines(axes, finite, x, styles)
-    for label, group in ends.groupby("label"):
+    for label, group in ends.groupby("label", observed=True):
         cross: dict[str, Any] = {"color": styles[str(label)].colour, "markersize": 7, "markeredgewidth": 1.8}
         axes.plot(group[x], group["value"], "x", **cross)
 
 
 def _draw_lines(axes: Axes, finite: pd.DataFrame, x: str, styles: Mapping[str, Look]) -> None:
-    sns.lineplot(
-        finite,
-        x=x,
-        y="median",
-        hue="label",
-        style="label",
-        palette={label: look.colour for label, look in styles.items()},
-        markers={label: look.marker for label, look in styles.items()},
-        dashes={label: look.dash for label, look in styles.items()},
-        markersize=4.5,
-        markeredgewidth=0.4,
-        markevery=max(1, finite["step"].nunique() // 60),
-        linewidth=1.3,
-        estimator=None,
-        legend=False,
-        ax=axes,
-    )
-
-
-def _cost(frames: Frames) -> Picture | None:
-    table = summary(frames)
-    if "train_seconds" not in table or not np.isfinite(table["train_seconds"]).any():
-        return None
-    datasets = list(dict.fromkeys(table["dataset"]))
-    figure, rows = panels(-(-len(datasets) // 2), min(2, len(datasets)), table["label"].nunique())
-    styles = looks(frames.trials, frames.subject.leading)
-    places = [axes for row in rows for axes in row]
-    for dataset, axes in zip(datasets, places, strict=False):
-        chosen = table[table["dataset"] == dataset]
-        finite = chosen[np.isfinite(chosen["score"]) & np.isfinite(chosen["train_seconds"])]
-        metric = primary_metric(frames, dataset)
-        scale_cost(axes, metric, finite)
-        if not finite.empty:
-            _draw_points(axes, finite, styles)
-        axes.set(xlabel="training seconds", ylabel=_words(metric), title=dataset)
-    for axes in places[len(datasets) :]:
-        axes.set_visible(False)
-    legend(figure, styles, [*table["label"]], lines=False)
-    return Picture("cost", "Score against training time", _COST_CAPTION, figure)
-
-
-_COST_CAPTION = (
-    "Medians over seeds with their order-statistic intervals in both directions. "
-    "An entry whose median falls on a failure has no point. "
-    "Cost is the training clock: updates only, without evaluation, warm-up and the start of the process."
-)
-
-
-def _draw_points(axes: Axes, table: pd.DataFrame, styles: Mapping[str, Look]) -> None:
-    for row in table.to_dict("records"):
-        look = styles[row["label"]]
-        across: dict[str, Any] = {"lw": 1.1, "alpha": 0.6, "color": look.colour, "zorder": 2}
-        seconds = np.clip([row["train_seconds_low"], row["train_seconds_high"]], *axes.get_xlim())
-        axes.plot(seconds, [row["score"]] * 2, **across)
-        ends = np.clip([row["score_low"], row["score_high"]], *axes.get_ylim())
-        axes.plot([row["train_seconds"]] * 2, ends, **across)
-    sns.scatterplot(
-        table,
-        x="train_seconds",
-        y="score",
-        hue="label",
-        style="label",
-        palette={label: look.colour for label, look in styles.items()},
-        markers={label: look.marker for label, look in styles.items()},
-        s=55,
-        legend=False,
-        ax=axes,
-        zorder=3,
-    )
+    # Not seaborn's lineplot: it takes a hundred times as long for twenty entries on ten data sets.
+    every = max(1, -(-finite["step"].nunique() // (60 if finite["label"].nunique() <= MOST_BANDS else 8)))
+    for label, group in finite.groupby("label", sort=False, observed=True):
+        look = styles[str(label)]
+        worn: dict[str, Any] = {"color": look.colour, "marker": look.marker, "markersize": 4.5}
+        dash = (0, look.dash) if look.dash else "-"
+        axes.plot(group[x], group["median"], ls=dash, lw=1.3, mec=PAPER, mew=0.4, markevery=every, **worn)
 
 
 def _failures(frames: Frames) -> Picture | None:
@@ -159,7 +123,10 @@ def _failures(frames: Frames) -> Picture | None:
         return None
     trials = frames.trials
     names = trials["label"]
-    if trials["dataset"].nunique() > 1:
+    apart = (
+        trials["dataset"].nunique() > 1 and len(trials[["dataset", "label"]].drop_duplicates()) <= MOST_ROWS
+    )
+    if apart:
         names = trials["dataset"] + ": " + names
     counts = pd.crosstab(names, trials["status"]).reindex(index=list(dict.fromkeys(names)), fill_value=0)
     counts = counts.reindex(columns=[Status.OK.value, *failures], fill_value=0)
@@ -185,9 +152,19 @@ def _failures(frames: Frames) -> Picture | None:
     axes.xaxis.tick_top()
     axes.tick_params(length=0, labelrotation=0)  # seaborn stands them upright where rows are few
     axes.grid(visible=False)
-    return Picture("failures", "How trials ended", "Trials of each entry by status.", figure)
+    return Picture(
+        "failures", "How trials ended", "Trials of each entry by status.", figure, _counted(counts)
+    )
 
 
+def _counted(counts: pd.DataFrame) -> pd.DataFrame:
+    """Return the counts under titles for a person, the entry a column."""
+    titles = {status: str(status).replace("_", " ") for status in counts}
+    return counts.rename(columns=titles).rename_axis(index="entry", columns=None).reset_index()
+
+
+MOST_ROWS = 40
+"""Rows of the failures; with more, an entry's data sets are counted together."""
 _CELLS: dict[str, Any] = {
     "linewidths": 1.5,
     "linecolor": PAPER,

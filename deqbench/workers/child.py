@@ -35,10 +35,17 @@ PREFIX_LINES = "deqbench worker"
 
 
 def preload(modules: Sequence[str]) -> None:
-    """Import what most jobs need; one that cannot be is left for the job to report."""
+    """Import what most jobs need; one that cannot be is left for the job to report.
+
+    Args:
+        modules: Names of modules; ``module:function`` is called too, for what it remembers.
+    """
     for name in modules:
         try:
-            importlib.import_module(name)
+            module, _, function = name.partition(":")
+            imported = importlib.import_module(module)
+            if function:
+                getattr(imported, function)()
         except Exception as error:  # noqa: BLE001 -- whatever it is, it must not stop jobs that do not need it
             print(f"{PREFIX_LINES}: cannot preload {name}: {error}", file=sys.stderr, flush=True)
 

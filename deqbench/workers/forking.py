@@ -35,11 +35,13 @@ class ForkStarter:
         folder: The pool's folder; the nursery's own output goes there.
         threads: Threads of each numerical library.
         modules: What the nursery imports.
+        reuse: Whether a worker that has returned takes the next job.
     """
 
     folder: Path
     threads: int
     modules: Sequence[str]
+    reuse: bool = False
     _buffer: bytes = field(default=b"", init=False)
     _ready: bool = field(default=False, init=False)
 
@@ -69,7 +71,7 @@ class ForkStarter:
         return self.folder / "nursery.txt"
 
     def start(self, job: int, folder: Path) -> None:  # noqa: D102 -- see Starter
-        self._ask("start", job, str(folder))
+        self._ask("start", job, str(folder), self.reuse)
 
     def dump(self, job: int) -> None:  # noqa: D102 -- see Starter
         self._ask("dump", job)

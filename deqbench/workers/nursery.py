@@ -10,7 +10,10 @@ Why not multiprocessing's forkserver: it imports ``__main__`` of unguarded scrip
 inherit the pipe by which it notices its parent's death, so that a worker that hangs outlives a
 killed run.
 
-Channel, one JSON value a line. In: ``["start", id, folder]``, ``["dump", id]``, ``["kill", id]``.
+Asked to reuse workers, it hands a job to one that is idle, and forks only where there is none; one that
+is killed, crashes or retires (``reusing``) is replaced with the next job.
+
+Channel, one JSON value a line. In: ``["start", id, folder, reuse]``, ``["dump", id]``, ``["kill", id]``.
 Out: ``["ready"]``, ``["started", id, pid]``, ``["ended", id, exit code or -signal, peak bytes,
     seconds]``.
 """
@@ -27,7 +30,7 @@ import signal
 import socket
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -41,9 +44,7 @@ from deqbench.workers.processes import (
     new_group,
     outlive_parent,
 )
-
-JOB_VARIABLE = "DEQBENCH_JOB"
-"""Environment variable that holds a worker's job number, to tell whose a stray process is."""
+from deqbench.workers.reusing import JOB_VARIABLE, serve
 
 _KIB = 1024
 _GLANCE_SECONDS = 0.5  # how often it looks whether its parent is still there, should the channel not tell
@@ -60,7 +61,9 @@ class Nursery:
     def __init__(self, channel: socket.socket, parent: int) -> None:
         self._channel = channel
         self._parent = parent
-        self._workers: dict[int, tuple[int, float]] = {}  # pid -> job id, monotonic time of the fork
+        self._workers: dict[int, tuple[int, float]] = {}  # pid -> job id, monotonic time of its start
+        self._reused: dict[int, socket.socket] = {}  # pid -> channel, of workers that take several jobs
+        self._doomed: set[int] = set()  # pids asked where they hang: they are not given another job
         self._buffer = b""
 
     def serve(self) -> None:
@@ -69,11 +72,14 @@ class Nursery:
             selector.register(self._channel, selectors.EVENT_READ)
             selector.register(wakeup, selectors.EVENT_READ)
             self._tell("ready")
+            self._selector = selector
             while os.getppid() == self._parent:
                 ready = [key.fileobj for key, _ in selector.select(_GLANCE_SECONDS)]
+                for pid in [pid for pid, channel in self._reused.items() if channel in ready]:
+                    self._hear(pid)
                 if wakeup in ready:
                     wakeup.recv(4096)
-                self._reap()
+                    self._reap()
                 if self._channel in ready and not self._answer():
                     return
 
@@ -89,32 +95,78 @@ class Nursery:
             getattr(self, f"_{request}")(*rest)
         return bool(received)
 
-    def _start(self, job: int, folder: str) -> None:
-        nursery, started = os.getpid(), time.monotonic()
-        pid = os.fork()
-        if pid == 0:
-            self._become_worker(job, Path(folder), nursery)
-        new_group(pid)
+    def _start(self, job: int, folder: str, reuse: bool) -> None:  # noqa: FBT001 -- as the channel names it
+        started = time.monotonic()
+        if reuse:
+            self._reap()  # or the job might be given to a worker that has ended
+            pid = next((pid for pid in self._reused if pid not in self._workers), None) or self._fork_reused()
+            with contextlib.suppress(OSError):  # it has just ended; it is about to be reaped
+                self._reused[pid].sendall(json.dumps([job, folder]).encode() + b"\n")
+        else:
+            pid = self._fork(lambda: self._run_one(job, Path(folder)))
         self._workers[pid] = (job, started)
         self._tell("started", job, pid)
 
-    def _become_worker(self, job: int, folder: Path, nursery: int) -> NoReturn:
-        code = 1
+    def _fork_reused(self) -> int:
+        ours, theirs = socket.socketpair()
+        with theirs:
+            pid = self._fork(lambda: serve(theirs))
+        self._reused[pid] = ours
+        self._selector.register(ours, selectors.EVENT_READ)
+        return pid
+
+    def _fork(self, work: Callable[[], object]) -> int:
+        """Fork a worker; return its process id."""
+        nursery = os.getpid()
+        pid = os.fork()
+        if pid == 0:
+            self._become_worker(nursery, work)
+        new_group(pid)
+        return pid
+
+    def _become_worker(self, nursery: int, work: Callable[[], object]) -> NoReturn:
         try:
-            os.environ[JOB_VARIABLE] = str(job)
             signal.set_wakeup_fd(-1)
             signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-            self._channel.close()  # or the pool would not notice the nursery's death while a worker lives
+            # Or neither the pool nor another worker would notice that the nursery is gone.
+            for channel in (self._channel, *self._reused.values()):
+                channel.close()
             new_group()
             die_with_parent(nursery)
-            settle(folder)
-            code = run_job(folder)
+            work()
         finally:
-            finish(code)
+            finish(1)
         raise AssertionError  # os._exit does not return
+
+    def _run_one(self, job: int, folder: Path) -> None:
+        os.environ[JOB_VARIABLE] = str(job)
+        settle(folder)
+        finish(run_job(folder))
+
+    def _hear(self, pid: int) -> None:
+        """Note that a reused worker has done its job: it sends a newline each time."""
+        try:
+            # It does not wait: where the worker has ended, a child of its own may still hold the channel.
+            said = self._reused[pid].recv(64, socket.MSG_DONTWAIT)
+        except OSError:
+            said = b""
+        if not said:
+            self._forget(pid)
+        elif pid in self._doomed:  # the question woke it up, and it returned
+            kill_tree(pid)
+        elif pid in self._workers:
+            job, started = self._workers.pop(pid)
+            self._tell("ended", job, 0, None, time.monotonic() - started)
+            self._kill_strays()
+
+    def _forget(self, pid: int) -> None:
+        if channel := self._reused.pop(pid, None):
+            self._selector.unregister(channel)
+            channel.close()
 
     def _dump(self, job: int) -> None:
         for pid in self._pids(job):
+            self._doomed.add(pid)
             os.kill(pid, signal.SIGUSR2)
 
     def _kill(self, job: int) -> None:
@@ -126,8 +178,12 @@ class Nursery:
 
     def _reap(self) -> None:
         while ended := _peek():
+            if ended in self._reused:
+                self._hear(ended)
+                self._forget(ended)
             if ended in self._workers:
                 kill_group(ended)  # before its number is free: what it started ends with it
+            self._doomed.discard(ended)
             _, status, usage = os.wait4(ended, 0)
             if ended in self._workers:
                 job, started = self._workers.pop(ended)
@@ -142,8 +198,8 @@ class Nursery:
         whose that is cannot be told, so it ends when no worker runs.
         """
         running = {str(job) for job, _ in self._workers.values()}
-        for pid, owner in adopted(JOB_VARIABLE):
-            if pid not in self._workers and (not running or owner not in (None, *running)):
+        for pid, owner in adopted(JOB_VARIABLE, {*self._workers, *self._reused}):
+            if not running or owner not in (None, *running):
                 kill_tree(pid)
 
     def _tell(self, *message: Any) -> None:
@@ -152,9 +208,10 @@ class Nursery:
 
     def close(self) -> None:
         """Kill every worker with all it started."""
-        for pid in self._workers:
+        for pid in {*self._workers, *self._reused}:
             kill_tree(pid)
         self._workers.clear()
+        self._reused.clear()
         deadline = time.monotonic() + 2.0
         while time.monotonic() < deadline:  # strays of strays become ours as their parents end
             self._kill_strays()

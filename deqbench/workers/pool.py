@@ -36,7 +36,12 @@ PRELOAD: tuple[str, ...] = (
     "psutil",
     "pydantic",
     "deqbench.discovery.parameters",
+    "deqbench.discovery.loading:installed_points",  # reads the metadata of all that is installed
+    "deqbench.suites.schema",  # its models have pydantic look for pydantic's own plugins
     "deqbench.experiments.training",
+    "deqbench.experiments.equilibrium",
+    "deqbench.experiments.gradient",
+    "deqbench.experiments.claim",
     "deqbench.experiments.fingerprint",
 )
 """What workers find imported: libraries and the core, nothing of a plugin, nothing that starts a thread."""
@@ -52,7 +57,7 @@ _TRIM_SECONDS = 1.0
 
 
 class Pool:
-    """Runs jobs, each in a process of its own; a context manager.
+    """Runs jobs, each in a process of its own, or in one that is reused; a context manager.
 
     Args:
         jobs: How many run at once, >= 1.
@@ -61,6 +66,9 @@ class Pool:
         start_method: ``forkserver`` forks workers from a nursery; ``spawn`` starts a fresh
             interpreter for each; ``auto`` is forkserver on Linux, else spawn: Apple's libraries do
             not survive a fork, Windows has none.
+        reuse: Whether a worker takes the next job once its job has returned and what is global has been put
+            back; a job that fails, hangs or crashes costs its worker. It saves the fork and the import of
+            plugins. Where workers are spawned, each job has its own all the same.
     """
 
     def __init__(
@@ -70,11 +78,13 @@ class Pool:
         threads: int = 1,
         preload: Sequence[str] = PRELOAD,
         start_method: StartMethod = "auto",
+        reuse: bool = False,
     ) -> None:
         self.jobs = jobs
         self.threads = threads
         self.preload = tuple(preload)
         self.start_method = start_method
+        self.reuse = reuse
         self.interrupted: list[Outcome] = []
         """Jobs that were in flight when :meth:`run` was left early: by Ctrl-C, an exception or a break."""
         self._flights: dict[int, Flight] = {}
@@ -82,6 +92,7 @@ class Pool:
         self._numbers = itertools.count(1)
         self._deaths = 0
         self._trimmed = 0.0
+        self._enforced = 0.0
 
     def __enter__(self) -> Pool:
         self._folder = Path(tempfile.mkdtemp(prefix="deqbench-"))
@@ -166,6 +177,9 @@ class Pool:
     def _enforce(self) -> Iterator[Outcome]:
         """Judge every flight by its limits, and see sentences through."""
         now = time.monotonic()
+        if now - self._enforced < _TICK_SECONDS / 2:  # jobs come and go faster than limits are looked after
+            return
+        self._enforced = now
         trim = now - self._trimmed > _TRIM_SECONDS
         self._trimmed = now if trim else self._trimmed
         self._relieve()
@@ -219,7 +233,7 @@ class Pool:
             method = "forkserver" if sys.platform.startswith("linux") else "spawn"
         if method == "spawn" or self._deaths > 1:
             return SpawnStarter(self.threads, self.preload)
-        return ForkStarter(self._folder, self.threads, self.preload)
+        return ForkStarter(self._folder, self.threads, self.preload, self.reuse)
 
     def _abandon(self) -> None:
         """Kill what is in flight and wait until it is gone."""

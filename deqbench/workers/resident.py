@@ -11,6 +11,7 @@ RESERVE = 0.03
 
 _GIB = 1024**3
 _FAMILY_SECONDS = 1.0  # how often the worker's children are looked up: that walks all of /proc
+_FIRST_SECONDS = 0.25  # when they are looked up first: a job of milliseconds is not worth it
 
 
 @dataclass
@@ -27,7 +28,7 @@ class FamilyMemory:
     pid: int
     peak_bytes: int = 0
     _family: list[psutil.Process] = field(default_factory=list)
-    _looked: float = float("-inf")
+    _due: float | None = None
 
     def resident_bytes(self, now: float) -> int:
         """Return the sum of resident memory of the worker and all it started.
@@ -37,8 +38,10 @@ class FamilyMemory:
         Args:
             now: Monotonic time.
         """
-        if now - self._looked > _FAMILY_SECONDS:
-            self._family, self._looked = _family(self.pid), now
+        if self._due is None:
+            self._family, self._due = _family(self.pid, alone=True), now + _FIRST_SECONDS
+        elif now > self._due:
+            self._family, self._due = _family(self.pid), now + _FAMILY_SECONDS
         resident = sum(_resident_bytes(process) for process in self._family)
         self.peak_bytes = max(self.peak_bytes, resident)
         return resident
@@ -72,10 +75,10 @@ def shortage(reserve: float = RESERVE) -> str | None:
     return f"less than {reserve:.0%} of the machine's {memory.total / _GIB:.3g} GiB were available"
 
 
-def _family(pid: int) -> list[psutil.Process]:
+def _family(pid: int, *, alone: bool = False) -> list[psutil.Process]:
     try:
         leader = psutil.Process(pid)
-        return [leader, *leader.children(recursive=True)]
+        return [leader] if alone else [leader, *leader.children(recursive=True)]
     except psutil.Error:  # it has ended
         return []
 

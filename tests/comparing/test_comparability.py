@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from deqbench.comparing.comparability import conflicts, environment_differences, machine_bound
-from deqbench.telling.tables import load
+from deqbench.telling.loading import load
 
 NAMES = ("A", "B")
 

@@ -4,7 +4,8 @@ import pytest
 
 from deqbench.comparing.merging import merge
 from deqbench.errors import IncomparableError
-from deqbench.telling.tables import load, summary
+from deqbench.telling.loading import load
+from deqbench.telling.tables import summary
 
 
 def merged(made, **facts):

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import shutil
 from pathlib import Path
+from urllib.error import URLError
 
 import numpy as np
 import pytest
@@ -87,3 +88,14 @@ def test_another_target_may_be_chosen(cache):
 def test_exactly_one_of_name_and_number_is_needed(given):
     with pytest.raises(ConfigurationError, match="exactly one of dataset"):
         OpenML(**given).load(0)
+
+
+def test_without_a_network_what_is_not_cached_is_refused_in_one_sentence(tmp_path, monkeypatch):
+    def unreachable(request, **options):
+        raise URLError("no route to host")
+
+    monkeypatch.setattr("sklearn.datasets._openml.urlopen", unreachable)
+    monkeypatch.setattr("sklearn.datasets._openml.time.sleep", lambda seconds: None)
+    refused = pytest.raises(ConfigurationError, match=r"CIFAR_10 is not in the cache.*no route to host")
+    with refused, pytest.warns(UserWarning, match="downloading"):
+        OpenML(dataset="CIFAR_10", version=1, cache=str(tmp_path)).load(0)

@@ -17,6 +17,7 @@ SETTINGS = {
     "stop": {"tolerance": 1e-4, "max_calls": 100, "norm": "relative", "check_every": 1},
     "loss": {"name": "auto", "l2": 0.0},
     "evaluations": 3,
+    "counting": 0.05,
 }
 PROBES = ("loss", "accuracy", "r2", "residual", "solver-calls", "spectral-radius")
 

@@ -8,14 +8,17 @@ import pytest
 import torch
 
 from deqbench.equilibria.binding import Ledger, Totals
+from deqbench.equilibria.judging import Verdict
 from deqbench.equilibria.solving import Solution
 from deqbench_plugins.probes.equilibria import Residual, SolverCalls
 
 SOLUTION = Solution(
-    z=torch.zeros(3, 1),
-    status=torch.zeros(3, dtype=torch.int8),
-    residual=torch.tensor([1e-6, 3e-5, 1e-3]),
-    calls=torch.tensor([4, 5, 9], dtype=torch.int32),
+    Verdict(
+        z=torch.zeros(3, 1),
+        status=torch.zeros(3, dtype=torch.int8),
+        residual=torch.tensor([1e-6, 3e-5, 1e-3]),
+        calls=torch.tensor([4, 5, 9], dtype=torch.int32),
+    ),
     steps=9,
 )
 

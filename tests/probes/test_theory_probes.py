@@ -201,3 +201,11 @@ def test_float32_models_are_seen_in_float64(probe):
     for name, value in probe.observe(view(rough)).items():
         if name not in ("kkt_residual", "perron_error", "sigma_tolerance"):
             assert value == pytest.approx(exact[name], rel=1e-3, abs=1e-6)
+
+
+@pytest.mark.parametrize("loss", ["square", "logistic", "cross-entropy"])
+def test_the_distance_from_the_best_weights_falls_to_zero_along_the_flow(loss):
+    objective = objective_of(DeqLinear(gamma=0.5), loss)
+    seen = [point["weight_distance"] for point in along(TheoryRate(), objective, GradientFlow(400.0, 4), 4)]
+    assert seen[0] > 0.5
+    assert seen[-1] <= 1e-4

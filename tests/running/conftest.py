@@ -68,7 +68,7 @@ class FakePool:
 
     answers: ClassVar[dict[str, object]] = {}
 
-    def __init__(self, *, jobs, threads):
+    def __init__(self, *, jobs, threads, reuse):
         self.ran = []
         self.interrupted = []
 

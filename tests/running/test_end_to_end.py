@@ -15,7 +15,7 @@ import pytest
 
 from deqbench import cli
 from deqbench.keeping.store import Store
-from deqbench.telling.tables import load
+from deqbench.telling.loading import load
 
 FAULTY = Path(__file__).with_name("faulty_solvers.py")
 
@@ -79,12 +79,13 @@ def uninterrupted(plain, tmp_path_factory):
     return folder
 
 
-@pytest.fixture(scope="module")
-def faulty(tmp_path_factory):
+@pytest.fixture(scope="module", params=["trial", "worker"])
+def faulty(request, tmp_path_factory):
     folder = tmp_path_factory.mktemp("faulty")
     suite = folder / "faulty.toml"
     suite.write_text(FAULTY_SUITE)
-    code = run_in_process(suite, "--out", folder / "run", "--plugin", FAULTY)
+    words = ["--plugin", FAULTY, "--isolation", request.param]
+    code = run_in_process(suite, "--out", folder / "run", *words)
     return code, load(folder / "run").trials.set_index("solver")
 
 
@@ -119,7 +120,7 @@ class TestFaults:
         assert "this solver was made to raise" in faulty[1].loc["raises", "reason"]
 
 
-TIMING = ("seconds", "bytes")
+TIMING = ("seconds", "bytes", "overhead")
 
 
 def measured(folder) -> tuple[pd.DataFrame, pd.DataFrame]:
@@ -127,6 +128,61 @@ def measured(folder) -> tuple[pd.DataFrame, pd.DataFrame]:
     frames = load(folder)
     timed = [name for name in frames.trials if str(name).endswith(TIMING)]
     return frames.trials.drop(columns=timed), frames.curves.drop(columns="seconds")
+
+
+def test_a_reused_worker_gives_the_same_numbers_bit_for_bit(plain, uninterrupted, tmp_path):
+    assert run_in_process(plain, "--out", tmp_path, "--isolation", "worker") == 0
+    for reused, forked in zip(measured(tmp_path), measured(uninterrupted), strict=True):
+        pd.testing.assert_frame_equal(reused, forked, check_exact=True)
+    pids = {record.host["pid"] for record in Store(tmp_path).records()}
+    assert len(pids) == 1
+    run = Store(tmp_path).run()
+    assert run["isolation"] == "worker"
+    assert "--isolation worker" in " ".join(run["command"])
+
+
+CARELESS = """
+import torch
+from deqbench.plugin import Entry, Iterate, hookimpl
+
+USED = []
+
+
+class Careless:
+    tried = 0
+
+    def init(self, f, z0):
+        return Iterate(z0, f(z0))
+
+    def step(self, f, state):
+        USED.append(1)
+        Careless.tried += 1
+        torch.set_default_dtype(torch.float64 if len(USED) % 2 else torch.float32)
+        return Iterate(state.fz, f(state.fz / (1 + 0.1 * (len(USED) > 40) + 0.1 * (Careless.tried > 40))))
+
+
+@hookimpl
+def deqbench_solvers():
+    return [Entry("careless", Careless)]
+"""
+
+
+def test_a_plugin_that_remembers_cannot_tell_the_next_trial(tmp_path):
+    """It would slow down after 40 steps in one process; each of its trials takes fewer."""
+    (plugin := tmp_path / "careless.py").write_text(CARELESS)
+    suite = tmp_path / "remember.toml"
+    suite.write_text(
+        'experiment = "equilibrium"\nseeds = [0, 1, 2, 3]\nrepeats = 1\n'
+        "stop = { tolerance = 1e-3, max_calls = 9 }\n"
+        '[[grid]]\nmap = "affine[gamma=0.3,dimension=4]"\nsolver = "careless"\n'
+    )
+    found = {}
+    for isolation in ("trial", "worker"):
+        folder = tmp_path / isolation
+        run_in_process(suite, "--out", folder, "--plugin", plugin, "--isolation", isolation)
+        found[isolation] = measured(folder)
+    for reused, forked in zip(found["worker"], found["trial"], strict=True):
+        pd.testing.assert_frame_equal(reused, forked, check_exact=True)
 
 
 def wait_until(claim, seconds: float) -> bool:

@@ -72,6 +72,7 @@ def test_a_dry_run_lists_the_trials_and_writes_nothing(command, tmp_path):
     assert out.splitlines() == [
         "wine | linear | gd | seed 1",
         "wine | mlp[width=4] | gd | seed 1",
+        "1 seed cannot reach p < 0.05 with a two-sided sign-flip test (its least p is 1); 6 can.",
         "2 trials; nothing was run (--dry-run)",
     ]
     assert not (tmp_path / "reports").exists()

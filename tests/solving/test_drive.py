@@ -1,5 +1,6 @@
 """What the core sees to for every solver: residuals, freezing, isolation, statuses, limits."""
 
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import pytest
@@ -312,3 +313,13 @@ def test_a_solved_start_takes_one_call():
     f = Map(AffineMap(torch.zeros(2, 2)), (torch.ones(3, 2),))
     solution = drive(Anderson(), f, torch.ones(3, 2), Stop(1e-6))
     assert solution.calls.tolist() == [1, 1, 1]
+
+
+def test_a_parameter_called_steps_is_no_way_to_take_several():
+    @dataclass(frozen=True)
+    class Numbered(Picard):
+        steps: int = 3
+
+    f, x = tanh_map(2, 8, 0.5)
+    solution = drive(Numbered(), Map(f, (x,)), torch.zeros_like(x), Stop(1e-5, 100, check_every=4))
+    assert solution.converged.all()

@@ -1,5 +1,6 @@
 """The judges: one transfer a check, both alike, best iterates kept without copies."""
 
+import numpy as np
 import pytest
 import torch
 from equilibrium_families import affine_softmax, family, tanh_map
@@ -7,9 +8,10 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from deqbench.equilibria import solving
 from deqbench.equilibria.batch_judge import BatchJudge
-from deqbench.equilibria.best_iterates import HELD, BestIterates, FewIterates
-from deqbench.equilibria.few_rows import FewJudge
-from deqbench.equilibria.judging import Past, SolveStatus, Stop
+from deqbench.equilibria.best_iterates import HELD, BestIterates
+from deqbench.equilibria.host_iterates import HostIterates
+from deqbench.equilibria.host_judge import HostJudge
+from deqbench.equilibria.judging import HostVerdict, Past, SingleVerdict, SolveStatus, Stop, Verdict
 from deqbench.equilibria.maps import Map
 from deqbench.equilibria.single_judge import SingleJudge
 from deqbench.equilibria.solving import drive
@@ -45,7 +47,7 @@ def transfers(monkeypatch):
 @pytest.mark.parametrize("every", [1, 4])
 @pytest.mark.parametrize("solver", SOLVERS, ids=repr)
 def test_the_host_waits_once_a_check_and_no_more(solver, every, transfers, monkeypatch):
-    monkeypatch.setattr(solving, "FEW", 0)  # as on a device; on the CPU reading waits for nothing
+    monkeypatch.setattr(solving, "ON_HOST", ())  # as on a device; on the CPU reading waits for nothing
     f, z0 = family("tanhsym", 16, 24, 0.9, torch.float64)
     with HostReads() as reads:
         solution = drive(solver, f, z0, Stop(1e-8, 500, check_every=every))
@@ -73,7 +75,8 @@ def test_one_sample_is_judged_as_a_batch_is(name, tolerance, limit, norm):
         [judge.give_up(limit) for judge in judges]
     single, batch = (judge.verdict() for judge in judges)
     torch.testing.assert_close(single.residual, batch.residual)
-    assert all(torch.equal(a, b) for a, b in zip(single[2:], batch[2:], strict=True))
+    assert torch.equal(single.status, batch.status)
+    assert torch.equal(single.calls, batch.calls)
     assert torch.equal(single.z, batch.z)
 
 
@@ -166,7 +169,7 @@ def test_a_batch_that_shrinks_keeps_every_samples_best():
     torch.testing.assert_close(solution.residual, true, rtol=1e-6, atol=1e-15)
 
 
-JUDGES = [(SingleJudge, 1), (FewJudge, 3), (BatchJudge, 3)]
+JUDGES = [(SingleJudge, 1), (HostJudge, 3), (BatchJudge, 3)]
 TINY = [(torch.float32, 1e-23), (torch.bfloat16, 1e-23), (torch.float64, 1e-170)]
 
 
@@ -200,7 +203,7 @@ def test_a_tiny_start_does_not_make_later_steps_runaways(kind, batch):
         z = 2 * z
 
 
-@pytest.mark.parametrize("kind", [FewJudge, BatchJudge])
+@pytest.mark.parametrize("kind", [HostJudge, BatchJudge])
 def test_a_tiny_sample_and_a_large_one_are_both_measured(kind):
     z = torch.tensor([[1e-23] * 4, [1.0] * 4])
     judge = kind(torch.zeros_like(z), Stop(1e-3))
@@ -214,26 +217,85 @@ def test_a_tiny_sample_and_a_large_one_are_both_measured(kind):
 @pytest.mark.parametrize("norm", ["relative", "absolute", "l1"])
 @pytest.mark.parametrize("every", [1, 3])
 @pytest.mark.parametrize("solver", SOLVERS, ids=repr)
-def test_a_few_samples_are_judged_as_many_are(solver, every, norm, monkeypatch):
+def test_the_host_judges_a_batch_as_its_device_does(solver, every, norm, monkeypatch):
     f, z0 = family("tanhsym", 16, 24, 0.9, torch.float64)
     stop = Stop(1e-9, 60, norm, check_every=every)
-    few = drive(solver, f, z0, stop)
-    monkeypatch.setattr(solving, "FEW", 0)
-    many = drive(solver, f, z0, stop)
-    assert torch.equal(few.status, many.status)
-    assert torch.equal(few.calls, many.calls)
-    torch.testing.assert_close(few.z, many.z)
-    torch.testing.assert_close(few.residual, many.residual)
+    host = drive(solver, f, z0, stop)
+    monkeypatch.setattr(solving, "ON_HOST", ())
+    device = drive(solver, f, z0, stop)
+    assert torch.equal(host.status, device.status)
+    assert torch.equal(host.calls, device.calls)
+    torch.testing.assert_close(host.z, device.z)
+    torch.testing.assert_close(host.residual, device.residual)
 
 
-def test_the_best_of_few_is_that_of_many_whatever_came_nearer():
+def test_the_best_on_the_host_is_that_on_the_device_whatever_came_nearer():
     generator = torch.Generator().manual_seed(0)
     start = torch.zeros(6, 2)
-    few, many = FewIterates(start), BestIterates(start)
+    host, device = HostIterates(start), BestIterates(start)
     for _ in range(12):
         point, better = torch.randn(6, 2, generator=generator), torch.rand(6, generator=generator) < 0.4
-        few.take_some(point, better.tolist(), list(range(6)))
-        many.take_rows(point, better)
-        assert len(few.points) <= HELD
-    few.settle(list(range(6)), list(range(6)), list(range(6)))
-    assert torch.equal(few.whole(), many.merged())
+        host.take_some(point, better.numpy(), np.ones(6, bool))
+        device.take_rows(point, better)
+        assert len(host.points) <= HELD
+    host.settle(np.arange(6), np.arange(6))
+    assert torch.equal(host.whole(), device.merged())
+
+
+def test_samples_that_end_one_by_one_each_return_their_own_best():
+    start = torch.zeros(5, 2)
+    iterates = HostIterates(start)
+    first, second = torch.rand(5, 2), torch.rand(5, 2)
+    iterates.take(first)
+    iterates.settle(np.array([3]), np.array([3]))
+    iterates.take_some(second, np.array([True, False, True, False, True]), np.array([1, 1, 1, 0, 1], bool))
+    iterates.settle(np.array([0, 1, 2, 4]), np.array([0, 1, 2, 4]))
+    rows = torch.tensor([True, False, True, False, True]).unsqueeze(1)
+    assert torch.equal(iterates.whole(), torch.where(rows, second, first))
+
+
+@pytest.mark.parametrize("statuses", [(0, 0, 0), (0, 4, 1), (4, 3, 2)])
+def test_the_sums_of_a_verdict_are_the_same_on_the_host_and_on_a_device(statuses):
+    parts = (
+        torch.zeros(3, 2),
+        torch.tensor([1e-7, 3.0, 2.0]),
+        torch.tensor(statuses, dtype=torch.int8),
+        torch.tensor([4, 5, 6], dtype=torch.int32),
+    )
+    lost = sum(status == SolveStatus.NON_FINITE for status in statuses)
+    expected = (3, sum(status != 0 for status in statuses), lost, 15, 3.0)
+    assert HostVerdict(*parts).tally() == Verdict(*parts).tally() == expected
+
+
+def test_the_verdict_of_one_sample_has_the_sums_of_its_tensors():
+    f, z0 = family("tanh", 1, 16, 0.9)
+    for limit in (3, 200):
+        one = drive(Picard(), f, z0, Stop(1e-6, limit)).verdict
+        assert isinstance(one, SingleVerdict)
+        assert one.tally() == pytest.approx(Verdict(one.z, one.residual, one.status, one.calls).tally())
+
+
+@pytest.mark.parametrize("scale", [1e-25, 1e-12, 1.0, 1e15, 2e18])
+def test_one_small_sample_is_measured_alike_wherever_its_squares_are_finite(scale):
+    generator = torch.Generator().manual_seed(0)
+    z, fz = (scale * torch.randn(1, 16, generator=generator) for _ in range(2))
+    judge = SingleJudge(torch.zeros(1, 16), Stop(1e-6))
+    judge.observe(z, fz, 1)
+    true = ((fz.double() - z.double()).norm() / fz.double().norm()).item()
+    assert judge.verdict().best == pytest.approx(true, rel=1e-5)
+
+
+def test_a_point_changed_in_place_is_measured_as_it_is():
+    judge = SingleJudge(torch.zeros(1, 4), Stop(1e-6, norm="absolute"))
+    z = torch.ones(1, 4, 2)[:, :, 0]  # its rows are no view of its memory
+    judge.observe(torch.zeros(1, 4), z, 1)
+    z.add_(1)
+    judge.observe(z, torch.full((1, 4), 2.5), 2)
+    assert judge.gap == pytest.approx(1.0)
+
+
+def test_a_diverging_batch_says_so_and_warns_of_nothing():
+    with np.errstate(all="raise"):
+        f = Map(lambda z, x: z * z + x, (torch.full((3, 2), 2.0),))
+        solution = drive(Picard(), f, torch.full((3, 2), 1e10), Stop(1e-6, 50))
+    assert set(solution.status.tolist()) <= {int(SolveStatus.DIVERGED), int(SolveStatus.NON_FINITE)}

@@ -96,6 +96,7 @@ def test_settings_hold_all_that_shapes_a_result(trials):
         "stop": {"tolerance": 1e-4, "max_calls": 100, "norm": "relative", "check_every": 1},
         "loss": {"name": "auto", "l2": 0.0},
         "evaluations": 20,
+        "counting": 0.05,
     }
 
 

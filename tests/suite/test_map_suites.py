@@ -91,7 +91,7 @@ def test_a_gradient_suite_takes_a_gradient_too(trials):
 
 def test_its_trials_hold_what_shapes_them_and_nothing_of_training(trials):
     (trial,) = trials("repeats = 3\n" + BLOCK)
-    assert set(trial.settings) == {"dtype", "device", "threads", "stop", "repeats"}
+    assert set(trial.settings) == {"dtype", "device", "threads", "stop", "repeats", "counting"}
     assert trial.settings["repeats"] == 3
     assert trial.probes == ()
 

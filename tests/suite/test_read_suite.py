@@ -44,6 +44,9 @@ def test_a_path_may_be_relative(registry, write, tmp_path, monkeypatch):
         ("title='two words'", "title", "two words"),
         ("title=two words", "title", "two words"),
         ("evaluations = 7", "evaluations", 7),
+        ("operations = false", "operations", 0.0),
+        ("operations = true", "operations", 0.05),
+        ("operations = 1", "operations", 1.0),
     ],
 )
 def test_an_option_overrides_the_file(option, attribute, value, registry, write):

@@ -182,9 +182,9 @@ def run_folder(tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def frames(run_folder):
-    from deqbench.telling import tables
+    from deqbench.telling.loading import load
 
-    return tables.load(run_folder)
+    return load(run_folder)
 
 
 @pytest.fixture(scope="session")

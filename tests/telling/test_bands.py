@@ -4,8 +4,8 @@ import math
 
 import pytest
 
-from deqbench.telling import tables
 from deqbench.telling.bands import bands, failed_ends
+from deqbench.telling.loading import load
 
 
 @pytest.fixture(scope="module")
@@ -46,7 +46,7 @@ def test_a_trial_that_never_observed_anything_still_counts(loss):
 def test_a_trainer_that_stops_by_itself_keeps_its_last_value(fake, tmp_path):
     short = list(fake.ENTRIES[8])
     long, short[7] = fake.record(fake.ENTRIES[8], seed=0), 11
-    frames = tables.load(fake.write_run(tmp_path, [long, fake.record(tuple(short), seed=1)]))
+    frames = load(fake.write_run(tmp_path, [long, fake.record(tuple(short), seed=1)]))
     last = bands(frames, "digits", "test_accuracy").iloc[-1]
     finals = frames.trials["test_accuracy"]
     assert last["step"] == 12  # the median of 11 and 13
@@ -57,7 +57,7 @@ def test_seeds_that_are_evaluated_at_different_steps_are_not_filled_in_between(f
     early, late = list(fake.ENTRIES[11]), list(fake.ENTRIES[11])
     early[7], late[7] = 60, 96  # evaluated every 5 and every 8 steps
     records = [fake.record(tuple(entry), seed=seed) for seed, entry in enumerate((early, late))]
-    band = bands(tables.load(fake.write_run(tmp_path, records)), "digits", "train_loss")
+    band = bands(load(fake.write_run(tmp_path, records)), "digits", "train_loss")
     firsts = [next(p.value for p in one.curves if p.step and p.name == "train_loss") for one in records]
     assert band.loc[1, "step"] == (5 + 8) / 2
     assert band.loc[1, "median"] == pytest.approx(sum(firsts) / 2)

@@ -10,6 +10,7 @@ from click.testing import CliRunner
 from deqbench.cli.report import report as report_command
 from deqbench.errors import ConfigurationError, StoreError
 from deqbench.telling import tables
+from deqbench.telling.loading import load
 from deqbench.telling.results import Results
 
 
@@ -50,7 +51,9 @@ def test_results_can_be_named_without_pandas():
 def test_parquet_holds_the_tables_of_the_csv(fake, tmp_path):
     records = [fake.record(entry, seed=seed) for entry in fake.ENTRIES for seed in (0, 1)]
     folder = fake.write_run(tmp_path, records)
-    done = CliRunner().invoke(report_command, [str(folder), "--parquet", "--quiet"])
+    done = CliRunner().invoke(
+        report_command, [str(folder), "--format", "parquet", "--format", "csv", "--quiet"]
+    )
     assert done.exit_code == 0, done.output
     for name in ("trials", "curves", "summary"):
         csv, parquet = pd.read_csv(folder / f"{name}.csv"), pd.read_parquet(folder / f"{name}.parquet")
@@ -61,7 +64,7 @@ def test_parquet_holds_the_tables_of_the_csv(fake, tmp_path):
 
 
 def test_without_pyarrow_the_extra_is_named(fake, tmp_path, monkeypatch):
-    frames = tables.load(fake.write_run(tmp_path, [fake.record(fake.ENTRIES[6])]))
+    frames = load(fake.write_run(tmp_path, [fake.record(fake.ENTRIES[6])]))
     monkeypatch.setattr(tables.importlib.util, "find_spec", lambda name: None)
     with pytest.raises(ConfigurationError, match=r"deqbench\[parquet\]"):
         tables.write_parquet(frames, tmp_path)

@@ -8,6 +8,7 @@ import pytest
 from deqbench.errors import StoreError
 from deqbench.keeping.store import Store
 from deqbench.telling import tables
+from deqbench.telling.loading import load
 
 
 def line(frames, label):
@@ -85,7 +86,7 @@ def test_the_interval_of_three_seeds_is_their_range_and_covers_three_quarters(fr
 def test_a_trial_without_record_is_pending_and_counted(fake, tmp_path):
     records = [fake.record(fake.ENTRIES[6], seed=seed) for seed in range(3)]
     folder = fake.write_run(tmp_path, records[:1], planned=[one.trial for one in records])
-    frames = tables.load(folder)
+    frames = load(folder)
     assert list(frames.trials["status"]) == ["ok", "pending", "pending"]
     assert tables.summary(frames)["failures"].iloc[0] == "pending 2"
 
@@ -93,14 +94,14 @@ def test_a_trial_without_record_is_pending_and_counted(fake, tmp_path):
 def test_records_of_earlier_plans_are_in_no_table(fake, tmp_path):
     old, new = fake.record(fake.ENTRIES[6]), fake.record(fake.ENTRIES[7])
     folder = fake.write_run(tmp_path, [old, new], planned=[new.trial])
-    frames = tables.load(folder)
+    frames = load(folder)
     assert list(frames.trials["key"]) == [new.trial.key]
     assert set(frames.curves["key"]) == {new.trial.key}
 
 
 def test_each_data_set_is_judged_by_its_own_score(fake, tmp_path):
     records = [fake.record(fake.ENTRIES[6]), fake.record(fake.ENTRIES[6], dataset="diabetes", score="r2")]
-    frames = tables.load(fake.write_run(tmp_path, records))
+    frames = load(fake.write_run(tmp_path, records))
     assert [tables.primary_metric(frames, name) for name in ("digits", "diabetes")] == [
         "test_accuracy",
         "test_r2",
@@ -109,10 +110,10 @@ def test_each_data_set_is_judged_by_its_own_score(fake, tmp_path):
 
 def test_the_suites_primary_metric_is_preferred(fake, tmp_path):
     suite = {**fake.SUITE, "primary": "train_loss"}
-    frames = tables.load(fake.write_run(tmp_path, [fake.record(fake.ENTRIES[6])], suite=suite))
+    frames = load(fake.write_run(tmp_path, [fake.record(fake.ENTRIES[6])], suite=suite))
     assert tables.primary_metric(frames, "digits") == "train_loss"
 
 
 def test_a_folder_without_a_run_is_a_store_error(tmp_path):
     with pytest.raises(StoreError, match="no run"):
-        tables.load(tmp_path)
+        load(tmp_path)

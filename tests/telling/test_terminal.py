@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from deqbench.telling import tables
+from deqbench.telling.loading import load
 from deqbench.telling.report.terminal import _wrapped_label, summary_lines
 
 
@@ -26,7 +26,8 @@ def test_every_entry_has_its_line_and_the_best_is_first(frames):
     lines = summary_lines(frames)
     rule = next(place for place, line in enumerate(lines) if line.startswith("---"))
     assert lines[rule + 1].startswith("mlp/adam ")
-    assert sum(line.startswith(tuple(frames.trials["label"])) for line in lines) == 14
+    table = lines[rule + 1 : lines.index("", rule)]
+    assert sum(line.startswith(tuple(frames.trials["label"])) for line in table) == 14
 
 
 def test_a_failed_median_says_so(frames):
@@ -44,6 +45,6 @@ def test_a_long_label_is_broken_not_cut(room):
 
 def test_data_sets_have_a_table_each(fake, tmp_path):
     records = [fake.record(fake.ENTRIES[6]), fake.record(fake.ENTRIES[6], dataset="diabetes", score="r2")]
-    text = "\n".join(summary_lines(tables.load(fake.write_run(tmp_path, records))))
+    text = "\n".join(summary_lines(load(fake.write_run(tmp_path, records))))
     assert "test accuracy (%)" in text
     assert "test R²" in text

@@ -155,3 +155,33 @@ def multiplies(payload, emit):
         "threads": torch.get_num_threads(),
         "cuda_initialised": torch.cuda.is_initialized(),
     }
+
+
+def takes_and_frees_memory(payload, emit):
+    """Hold memory at the end, where a worker's next job would find it."""
+    held = bytearray(b"\1" * (payload["mib"] * MIB))
+    if payload["keep"]:
+        sys.kept = held
+    return os.getpid()
+
+
+def forks_a_child(payload, emit):
+    if os.fork() == 0:
+        time.sleep(20)
+        os._exit(0)
+    return os.getpid()
+
+
+def forgets_a_thread(payload, emit):
+    threading.Thread(target=time.sleep, args=(20,), daemon=True).start()
+    return os.getpid()
+
+
+def prints(payload, emit):
+    print(payload["words"], file=sys.stderr)
+    os.write(2, b"") if payload["fine"] else os._exit(3)
+    return os.getpid()
+
+
+def pid(payload, emit):
+    return os.getpid()

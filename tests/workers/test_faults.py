@@ -1,4 +1,4 @@
-"""Every way a worker can fail, with real processes, under both start methods."""
+"""Every way a worker can fail, with real processes: forked, spawned and reused."""
 
 from __future__ import annotations
 
@@ -14,9 +14,10 @@ from deqbench.workers import Job, Pool
 MIB = 1024**2
 
 
-@pytest.fixture(scope="module", params=["forkserver", "spawn"])
+@pytest.fixture(scope="module", params=["forkserver", "spawn", "reused"])
 def pool(request):
-    with Pool(jobs=1, preload=(), start_method=request.param) as opened:
+    method = "auto" if request.param == "reused" else request.param
+    with Pool(jobs=1, preload=(), start_method=method, reuse=request.param == "reused") as opened:
         yield opened
 
 

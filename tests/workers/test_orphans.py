@@ -20,13 +20,13 @@ signal.signal(signal.SIGHUP, signal.SIG_DFL)  # under nohup it is ignored, and t
 import sys
 from deqbench.workers import Job, Pool
 
-method, pids = sys.argv[1:]
+method, reuse, pids = sys.argv[1:]
 sys.path.insert(0, {here!r})
 hanging = [
     Job("c", "faulty_jobs:hangs_in_c", {{"pids": pids}}),
     Job("family", "faulty_jobs:starts_others", {{"pids": pids, "hang": True}}),
 ]
-with Pool(jobs=2, preload=(), start_method=method) as pool:
+with Pool(jobs=2, preload=(), start_method=method, reuse=reuse == "reused") as pool:
     print(pool._folder, flush=True)
     try:
         list(pool.run(hanging))
@@ -39,10 +39,10 @@ with Pool(jobs=2, preload=(), start_method=method) as pool:
 class Run:
     """A run in a process of its own, whose two workers hang: one in C code, one with two children."""
 
-    def __init__(self, method, folder):
+    def __init__(self, method, reuse, folder):
         script = RUN.format(here=str(Path(__file__).parent))
         self.process = subprocess.Popen(
-            [sys.executable, "-c", script, method, str(folder)],
+            [sys.executable, "-c", script, method, reuse, str(folder)],
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
             text=True,
@@ -71,9 +71,9 @@ def until(holds, seconds):
         time.sleep(0.01)
 
 
-@pytest.fixture(params=["forkserver", "spawn"])
+@pytest.fixture(params=[("forkserver", "once"), ("spawn", "once"), ("forkserver", "reused")])
 def run(request, tmp_path):
-    started = Run(request.param, tmp_path)
+    started = Run(*request.param, tmp_path)
     yield started
     for pid in started.alive():
         os.kill(pid, signal.SIGKILL)

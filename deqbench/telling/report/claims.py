@@ -15,6 +15,9 @@ from deqbench.telling.tables import Frames
 HEAD = ("claim", "statement", "verdict", "margin", "control", "trials", "rerun")
 """Titles of the table of verdicts."""
 
+MOST_NAMES = 2
+"""Entries that a verdict read from records names; of more it says how many."""
+
 _ORDER = (Outcome.VIOLATED, Outcome.INCONCLUSIVE, Outcome.HOLDS)
 
 
@@ -189,10 +192,14 @@ def _case(name: str, key: str, seed: int, told: Mapping[str, Any], frames: Frame
 
 def _read_case(claim: Any, keys: tuple[str, ...], evidence: Evidence, frames: Frames, rerun: str) -> Case:
     verdict = decide(evidence, claim.tolerance)
-    labels = frames.trials.set_index("key")["label"]
-    names = list(dict.fromkeys(str(labels[key]) for key in keys if key in labels.index))
+    rows = frames.trials[frames.trials["key"].isin(keys)]
+    told = rows["label"].astype(str)
+    if frames.trials["dataset"].nunique() > 1:
+        told = rows["dataset"].astype(str) + ": " + told
+    names = list(dict.fromkeys(told))
+    more = f" and {len(names) - MOST_NAMES} more" if len(names) > MOST_NAMES else ""
     return Case(
-        name="; ".join(names) or claim.code,
+        name="; ".join(names[:MOST_NAMES]) + more or claim.code,
         keys=keys,
         seed=None,
         verdict=verdict.verdict.value,

@@ -10,11 +10,13 @@ import pandas as pd
 
 from deqbench.records import Status
 from deqbench.telling.naming import flat
+from deqbench.telling.report.answers import Answers, answers_of
 from deqbench.telling.report.claims import Judged, counted, live
 from deqbench.telling.report.failures import Failure, Miss, failures, misses
 from deqbench.telling.report.overall import Overall, overall
 from deqbench.telling.report.rankings import Ranking, ranking
 from deqbench.telling.report.verdict import cautions
+from deqbench.telling.report.weaknesses import weaknesses
 from deqbench.telling.tables import Frames, failure_counts, summary
 
 
@@ -27,6 +29,7 @@ class Content:
     description: str
     outcome: str
     cautions: tuple[str, ...]
+    answers: Answers | None
     overall: Overall | None
     rankings: tuple[Ranking, ...]
     judged: tuple[Judged, ...]
@@ -52,7 +55,8 @@ def content_of(frames: Frames) -> Content:
         title=str(frames.suite.get("title") or name),
         description=str(frames.suite.get("description") or ""),
         outcome=outcome(frames.trials) + told,
-        cautions=() if about_claims else tuple(cautions(frames)),
+        cautions=() if about_claims else (*cautions(frames), *weaknesses(frames)),
+        answers=None if about_claims else answers_of(frames),
         overall=overall(frames),
         rankings=tuple(ranking(frames, table[table["dataset"] == dataset], dataset) for dataset in datasets),
         judged=judged,

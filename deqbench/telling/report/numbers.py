@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from math import isinf, isnan
+from math import isfinite, isinf, isnan
 
 NOTHING = "-"
 FAILED = "failed"
@@ -62,6 +62,18 @@ def percent(value: float) -> str:
 def work(value: float) -> str:
     """Return a number of map-equivalents, which need not be whole: three digits, none of them idle zeros."""
     return count(value) if not abs(value) < 100 else f"{value:.3g}"
+
+
+def operations(value: float) -> str:
+    """Return a number of operations, three digits, with a prefix from a thousand on: ``3.20G``."""
+    if isfinite(value):
+        for prefix, size in _PREFIXES:
+            if abs(value) >= size:
+                return f"{number(value / size)}{prefix}"
+    return number(value)
+
+
+_PREFIXES = (("P", 1e15), ("T", 1e12), ("G", 1e9), ("M", 1e6), ("k", 1e3))
 
 
 def score(metric: str, value: float) -> str:

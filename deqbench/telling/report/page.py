@@ -1,48 +1,94 @@
-"""The page: one HTML file without scripts that opens offline, in light, dark and print."""
+"""The page: one HTML file that opens offline, in light, dark and print, with or without its script."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+import base64
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
 from importlib.metadata import version
-from math import isfinite, log10
 from pathlib import Path
+from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from deqbench.telling.pictures import Picture
-from deqbench.telling.report.claims import HEAD
+from deqbench.telling.report.axes import AXES, SCORE
 from deqbench.telling.report.content import Content
-from deqbench.telling.report.inline import inline_svg
-from deqbench.telling.report.rankings import Ranking, Standing
+from deqbench.telling.report.drawings import Drawing, drawings
+from deqbench.telling.report.sections.section import Part
+from deqbench.telling.report.standings import Standings
+
+LIMIT = 1_500_000
+"""Bytes of the page."""
+_ROOMS = ((900_000, 250), (600_000, 100), (300_000, 40), (0, 10))
+"""Bytes for all drawings, and rows of the table behind each: the first pair that fits is taken."""
+_STYLES = ("theme", "page", "tables", "figures", "controls", "print")
+_SCRIPTS = ("state", "numbers", "sorting", "boards", "trials", "figures", "start")
 
 
-@dataclass(frozen=True)
-class Track:
-    """Where a standing lies on its data set's common scale, in percent of the track's width.
-
-    Attributes:
-        low: Left end of the interval.
-        high: Right end.
-        median: The median; None where it falls on a failure.
-        open_end: Whether an end of the interval falls on a failure, outside the scale.
-    """
-
-    low: float
-    high: float
-    median: float | None
-    open_end: bool
-
-
-def page(content: Content, pictures: Sequence[Picture], figures: Path) -> str:
+def page(content: Content, parts: Sequence[Part], figures: Path) -> str:
     """Return the report as one self-contained HTML text.
 
+    Where it would pass ``LIMIT``, drawings give way to links to their files, and the tables behind them are
+    thinned, each with a notice. The policy in its head allows one style and one script, each by its hash,
+    pictures that stand in the page, and nothing else: no style attribute, no handler in a tag, no request.
+
     Args:
-        content: What it says.
-        pictures: Its figures, saved.
-        figures: The folder they were saved in.
+        content: What it says of the run as a whole.
+        parts: Its sections.
+        figures: The folder in which their pictures were saved.
     """
+    for room, rows in _ROOMS:
+        text = _page(content, parts, figures, room, rows)
+        if len(text.encode()) <= LIMIT:
+            break
+    return text
+
+
+def _page(content: Content, parts: Sequence[Part], figures: Path, room: int, rows: int) -> str:
+    pictures = [picture for part in parts for picture in part.pictures]
+    drawn, rules = drawings(pictures, figures, room, rows)
+    environment = _environment(drawn)
+    sections = [(part.section, _body(environment, part)) for part in parts]
+    style = "\n".join([*(_source(environment, f"style/{name}.css") for name in _STYLES), rules])
+    script = _script(environment)
+    return environment.get_template("page.html.j2").render(
+        content=content,
+        sections=sections,
+        axes=axes(parts),
+        style=Markup(style),  # noqa: S704 - our own file; escaping would break its selectors
+        script=Markup(script),  # noqa: S704 - likewise
+        policy=policy(style, script),
+        version=version("deqbench"),
+    )
+
+
+def policy(style: str, script: str) -> str:
+    """Return the content security policy that allows exactly these two texts."""
+    return (
+        f"default-src 'none'; style-src '{_digest(style)}'; script-src '{_digest(script)}'; img-src data:; "
+        "base-uri 'none'; form-action 'none'"
+    )
+
+
+def axes(parts: Sequence[Part]) -> list[tuple[str, str]]:
+    """Return the axes among which the page switches, the one that ranks first; none if there is one alone."""
+    boards = [one.board for part in parts for one in getattr(part.it, "standings", ()) if _is_standings(one)]
+    ranked = [scale for board in boards for scale in board.scales]
+    drawn = [picture.axis for part in parts for picture in part.pictures if picture.family and picture.axis]
+    found = dict.fromkeys([*(scale.key for scale in ranked), *drawn])
+    titles = {key: title for key, (title, _) in AXES.items()}
+    scores = list(dict.fromkeys(scale.title for scale in ranked if scale.key == SCORE))
+    titles[SCORE] = scores[0] if len(scores) == 1 else SCORE
+    return [(key, titles.get(key, key)) for key in found] if len(found) > 1 else []
+
+
+def _is_standings(one: object) -> bool:
+    return isinstance(one, Standings)
+
+
+def _environment(drawn: Mapping[str, Drawing]) -> Environment:
     environment = Environment(
         loader=PackageLoader("deqbench.telling.report"),
         autoescape=True,
@@ -50,36 +96,38 @@ def page(content: Content, pictures: Sequence[Picture], figures: Path) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    environment.globals |= {"drawing": lambda picture: drawn[picture.name], "axis_titles": _axis_titles()}
+    environment.filters["json"] = _json
+    return environment
+
+
+def _axis_titles() -> dict[str, str]:
+    return {key: title for key, (title, _) in AXES.items()}
+
+
+def _body(environment: Environment, part: Part) -> Markup:
+    text = environment.get_template(f"sections/{part.section.name}.html.j2").render(it=part.it)
+    return Markup(text)  # noqa: S704 - the template has escaped what it was given
+
+
+def _source(environment: Environment, name: str) -> str:
     loader = environment.loader
     assert loader is not None
-    style = loader.get_source(environment, "style.css")[0]
-    return environment.get_template("report.html.j2").render(
-        content=content,
-        drawn=[(picture, inline_svg(picture, figures)) for picture in pictures],
-        tracks={ranking.dataset: tracks(ranking) for ranking in content.rankings},
-        style=Markup(style),  # noqa: S704 - our own file; escaping would break its selectors
-        head=HEAD,
-        figures_of={picture.title: inline_svg(picture, figures) for picture in pictures if content.judged},
-        version=version("deqbench"),
-    )
+    return loader.get_source(environment, name)[0].strip()
 
 
-def tracks(ranking: Ranking) -> list[Track]:
-    """Return each standing's place on the scale from the least to the greatest finite end."""
-    finite = [end for one in ranking.standings for end in (one.low, one.high) if isfinite(end)]
-    low, high = (min(finite), max(finite)) if finite else (0.0, 1.0)
-    scale = log10 if ranking.logarithmic else float
-    return [_track(one, low, high, scale) for one in ranking.standings]
+def _script(environment: Environment) -> str:
+    """Return the parts of the script as one function's body: nothing of it is visible outside."""
+    body = "\n".join(_source(environment, f"script/{name}.js") for name in _SCRIPTS)
+    return f'"use strict";\n(() => {{\n{body}\n}})();'
 
 
-def _track(one: Standing, low: float, high: float, scale: Callable[[float], float]) -> Track:
-    span = (scale(high) - scale(low)) or 1.0
+def _digest(text: str) -> str:
+    # A browser hashes the element's text as it stands between its tags, and the template adds nothing to it.
+    return "sha256-" + base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
 
-    def place(value: float) -> float:
-        return round(100 * (scale(min(max(value, low), high)) - scale(low)) / span, 2)
 
-    if not isfinite(one.median):
-        return Track(0, 0, None, open_end=True)
-    return Track(
-        place(one.low), place(one.high), place(one.median), not (isfinite(one.low) and isfinite(one.high))
-    )
+def _json(value: Any) -> Markup:
+    """Return a value as JSON that can end no script element."""
+    text = json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+    return Markup(text.replace("<", "\\u003c"))  # noqa: S704 - see the line above

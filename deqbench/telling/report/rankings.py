@@ -7,8 +7,10 @@ from dataclasses import dataclass
 from math import isfinite
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
+from deqbench.statistics.failures import higher_is_better
 from deqbench.telling.report.numbers import (
     NOTHING,
     count,
@@ -18,12 +20,12 @@ from deqbench.telling.report.numbers import (
     metric_title,
     milliseconds,
     number,
+    operations,
     percent,
     score,
     work,
 )
 from deqbench.telling.report.verdict import sentence
-from deqbench.telling.statistics import higher_is_better
 from deqbench.telling.subjects import Subject
 from deqbench.telling.tables import Frames, primary_metric
 
@@ -120,6 +122,9 @@ COST_COLUMNS: Mapping[str, tuple[str, Callable[[float], str]]] = {
     "saved KiB": ("saved_bytes", kibibytes),
     "peak MiB": ("peak_bytes", mebibytes),
     "parameters": ("parameters", count),
+    "operations": ("operations", operations),
+    "depth": ("effective_depth", work),
+    "eval s": ("evaluation_seconds", number),
 }
 """Column title to the summary's column and how it is written."""
 
@@ -159,7 +164,8 @@ def _worth_a_column(values: pd.Series[float], subject: Subject) -> bool:
     """Return whether anything was counted, or found that tells the entries apart."""
     if values.name in subject.findings and len(values) > 1 and values.nunique(dropna=False) == 1:
         return False
-    return bool((values.notna() & (values != 0)).any())
+    # A failure alone is infinite on every axis, also on one that nobody measured.
+    return bool((np.isfinite(values.astype("float64")) & (values != 0)).any())
 
 
 def _standing(row: Mapping[Any, Any], metric: str, columns: Mapping[str, Any], gap: str) -> Standing:

@@ -7,6 +7,7 @@ import re
 import textwrap
 from collections.abc import Container, Sequence
 
+from deqbench.telling.report.answers import lines as answer_lines
 from deqbench.telling.report.content import content_of
 from deqbench.telling.report.judging import lines_of
 from deqbench.telling.report.overall import Overall
@@ -16,7 +17,7 @@ from deqbench.telling.tables import Frames
 WIDTH = 100
 _NARROWEST = 60
 _SHORT_LABEL, _SHORTEST_LABEL = 20, 14
-_COSTS = ("train s", "solve ms", "backward ms", "overhead", "map calls")
+_COSTS = ("train s", "solve ms", "backward ms", "overhead", "map calls", "operations")
 _GAP = "  "
 
 
@@ -42,7 +43,9 @@ def summary_lines(frames: Frames, width: int = WIDTH) -> list[str]:
     else:
         lines += ["", *_overall(content.overall, width)]
     lines.append("")
-    for said in (*(ranking.sentence for ranking in content.rankings), *content.cautions, content.coverage):
+    answers = [] if content.answers is None else [*answer_lines(content.answers)]
+    sentences = [ranking.sentence for ranking in content.rankings]
+    for said in (*sentences, *answers, *content.cautions, content.coverage):
         lines += textwrap.wrap(said, width, break_on_hyphens=False)
     return lines
 

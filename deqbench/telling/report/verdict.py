@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from deqbench.statistics.failures import higher_is_better
 from deqbench.telling.report.failures import failed_trials
 from deqbench.telling.report.numbers import duration, metric_title, score
-from deqbench.telling.statistics import higher_is_better
 from deqbench.telling.subjects import Subject
 from deqbench.telling.tables import PENDING, Frames
 

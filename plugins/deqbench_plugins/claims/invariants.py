@@ -12,6 +12,7 @@ from deqbench.claims import Assumption, Evidence, Point
 from deqbench.equilibria.maps import AffineMap, Map
 from deqbench_plugins.claims.cases import draw, normal, random_loss, random_state
 from deqbench_plugins.claims.linear_rate import Gamma, accuracy
+from deqbench_plugins.claims.more_digits import depth_points
 from deqbench_plugins.solvers.picard import Picard
 from deqbench_plugins.theory.delm import Delm, column_sums
 from deqbench_plugins.theory.flow import delm_flow
@@ -37,18 +38,25 @@ class DepthLaw:
     )
     source: ClassVar[str] = "Kawaguchi 2021, reading by infinite depth [RECALL]; the exact form: own."
     tolerance: ClassVar[float] = 1e-9
+    finest: ClassVar[int] = 2
 
     gamma: Gamma = 0.9
 
     def examine(self, seed: int, precision: int) -> Evidence:
-        """Compare both laws at several depths; the control is a softmax along the other axis."""
-        del precision
+        """Compare both laws at several depths; the control is a softmax along the other axis.
+
+        At precision 2 the law itself is computed in 50 digits, without the engine.
+        """
         points: list[Point] = []
         control: list[Point] = []
         for axis, kept in ((0, points), (1, control)):
             generator = draw(8 + seed)
-            matrix = self.gamma * torch.softmax(2 * normal(generator, SIZE, SIZE), axis)
+            free = 2 * normal(generator, SIZE, SIZE)
+            matrix = self.gamma * torch.softmax(free, axis)
             offset, start = normal(generator, 2, BATCH, SIZE)
+            if precision == 2 and axis == 0:
+                points.extend(depth_points(free, self.gamma, offset, start, DEPTHS))
+                continue
             limit = torch.linalg.solve(torch.eye(SIZE, dtype=torch.float64) - matrix, offset.mT).mT
             scale = limit.abs().sum(1)
             for depth, z in _iterates(matrix, offset, start):

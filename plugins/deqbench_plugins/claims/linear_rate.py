@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
 import torch
@@ -11,6 +11,7 @@ from pydantic import Field
 
 from deqbench.claims import Assumption, Evidence, Point
 from deqbench_plugins.claims.cases import draw, normal, random_loss, random_state
+from deqbench_plugins.claims.more_digits import ExactFlow, again
 from deqbench_plugins.datasets.flipped_labels import FlippedLabels
 from deqbench_plugins.theory.delm import Delm
 from deqbench_plugins.theory.flow import Accuracy, delm_flow
@@ -118,19 +119,24 @@ class LinearRateSquare:
         "Kawaguchi 2021, theorem 1 and corollary [RECALL]; non-zero singular values suffice: own."
     )
     tolerance: ClassVar[float] = 1e-6
+    finest: ClassVar[int] = 2
 
     regime: Annotated[Regime, Field(description="Which of m, m_y and n are the smaller ones.")] = "narrow"
     gamma: Gamma = 0.8
     scale: Scale = 1.0
 
     def examine(self, seed: int, precision: int) -> Evidence:
-        """Follow the flow for three times 1 / kappa."""
+        """Follow the flow for three times 1 / kappa; at precision 2 gap and bound are taken in 50 digits."""
         m, outputs, n, rank = REGIMES[self.regime]
         loss = random_loss(7 + seed, "square", (n, m, outputs), rank=rank)
         start = random_state(7 + seed, m, outputs, self.gamma, self.scale)
         flow = delm_flow(start, loss, 3.0 / loss.kappa(), accuracy(precision))
         rate = rate_along(flow, loss, optimum(loss), points=40)
-        return evidence_of(rate, loss, sharp_rate(0.1, precision, FALSE_KAPPA))
+        evidence = evidence_of(rate, loss, sharp_rate(0.1, precision, FALSE_KAPPA))
+        if precision < 2:
+            return evidence
+        exact = ExactFlow(flow, loss, rate)
+        return replace(evidence, points=again(evidence.points, exact.gap_point, self.tolerance))
 
 
 @dataclass(frozen=True)
@@ -219,6 +225,7 @@ class LeastEigenvalue:
     statement: ClassVar[str] = "Along every flow lambda_min(D_t) >= 1 / (m (1 + gamma)^2)."
     source: ClassVar[str] = "Kawaguchi 2021 [RECALL]; the two-sided certificate: own."
     tolerance: ClassVar[float] = 1e-9
+    finest: ClassVar[int] = 2
 
     regime: Annotated[Regime, Field(description="Which of m, m_y and n are the smaller ones.")] = "narrow"
     gamma: Gamma = 0.8
@@ -235,6 +242,8 @@ class LeastEigenvalue:
             Point(one.time, one.least / one.floor_ratio, one.least)
             for one in rate.checkpoints  # floor, lambda
         )
+        if precision == 2:
+            points = again(points, ExactFlow(flow, loss, rate).floor_point, self.tolerance)
         control = tuple(Point(one.time, 1.0, one.least) for one in rate.checkpoints)
         seen = Assumption(
             "lambda_over_paper", rate.floor_ratio, holds=True, sentence="least lambda_min m (1 + gamma)^2"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any, Literal, cast
+from urllib.error import URLError
 
 import numpy as np
 from pydantic import Field
@@ -58,7 +59,8 @@ class OpenML:
         """Return the splits that the stream ``data`` of this seed draws.
 
         Raises:
-            ConfigurationError: Not exactly one of name and number is given, or the table cannot be used.
+            ConfigurationError: Not exactly one of name and number is given, the table cannot be used, or it
+                could not be downloaded.
         """
         features, target = self._complete_rows(self._fetched())
         task = self._task_of(target)
@@ -79,14 +81,20 @@ class OpenML:
                 "openml[dataset=credit-g] or openml[data_id=31]."
             )
         named = {"data_id": self.data_id} if self.dataset is None else self._name_and_version()
-        bunch = fetch_openml(
-            **named,
-            target_column=self.target or "default-target",
-            data_home=self.cache,
-            as_frame=True,
-            # Not the faster "pandas": scikit-learn 1.9's fails under pandas 3 on categories like {0,1}.
-            parser="liac-arff",
-        )
+        try:
+            bunch = fetch_openml(
+                **named,
+                target_column=self.target or "default-target",
+                data_home=self.cache,
+                as_frame=True,
+                # Not the faster "pandas": scikit-learn 1.9's fails under pandas 3 on categories like {0,1}.
+                parser="liac-arff",
+            )
+        except URLError as error:
+            raise ConfigurationError(
+                f"OpenML's data set {self.dataset or self.data_id} is not in the cache and could not be "
+                f"downloaded ({error.reason}). Run it once where openml.org can be reached."
+            ) from error
         if bunch.target is None:
             raise ConfigurationError("This OpenML data set names no target; choose one: openml[target=...].")
         return bunch

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Annotated, Any
@@ -66,12 +67,15 @@ class Implicit:
 
     def adjoint_stop(self, stop: Stop, dtype: torch.dtype) -> Stop:
         """Return when the adjoint solve of a problem with this stop ends."""
-        tolerance = self.tolerance
-        if tolerance is None:
-            forward = stop if stop.norm == "relative" else replace(stop, tolerance=None)
-            tolerance = max(forward.tolerance_for(dtype), _LEAST_TOLERANCE.get(dtype, 0.0))
-        limit = self.max_products or stop.max_calls
-        return replace(stop, tolerance=tolerance, max_calls=limit, norm="absolute")
+        return _adjoint_stop(self.tolerance, self.max_products, stop, dtype)
+
+
+@functools.lru_cache(maxsize=64)  # asked at every backward, of the same few
+def _adjoint_stop(tolerance: float | None, most: int | None, stop: Stop, dtype: torch.dtype) -> Stop:
+    if tolerance is None:
+        forward = stop if stop.norm == "relative" else replace(stop, tolerance=None)
+        tolerance = max(forward.tolerance_for(dtype), _LEAST_TOLERANCE.get(dtype, 0.0))
+    return replace(stop, tolerance=tolerance, max_calls=most or stop.max_calls, norm="absolute")
 
 
 @dataclass(frozen=True, eq=False)

@@ -42,6 +42,11 @@ _PROBES = (
         "Theorem 2 along a run: delta bar, optimality of the flow's step, condition numbers",
     ),
     Entry(
+        "theory-conditions",
+        f"{_ROOM}.conditions:TheoryConditions",
+        "Conditions of H and of D^1/2 H D^1/2, and the eigenvalues of D, along a run",
+    ),
+    Entry(
         "theory-invariants",
         f"{_ROOM}.theory_metric:TheoryInvariants",
         "What a DELM conserves: column sums of A, the sum of an equilibrium",

@@ -12,6 +12,8 @@ from deqbench_plugins.theory.course import course_of, problem_of, state_or_linea
 from deqbench_plugins.theory.metric import Metric, floor, paper_floor
 
 if TYPE_CHECKING:
+    from torch import Tensor
+
     from deqbench.interfaces import Observation
 
 
@@ -25,6 +27,8 @@ class TheoryRate:
     the mean loss on the hull of all that was seen; ``lambda_T`` is the infimum of lambda_min(D) so far,
     ``lambda_floor`` and ``lambda_paper`` its bounds before any run. From step 1 of gradient descent and
     of gradient flow, ``flow_time`` t and ``rate_bound`` = gap(0) exp(-kappa lambda_T t): about the flow.
+    ``weight_distance`` = ||W - W*|| / ||W*||, where the features have full rank, so that W* is unique;
+    under cross-entropy up to a row that all classes share, which changes no prediction.
 
     Source: K. Kawaguchi (2021), arXiv 2102.07346, theorem 1; see :mod:`deqbench_plugins.theory.losses`.
     """
@@ -52,11 +56,20 @@ class TheoryRate:
         }
         if course.first_gap > 0:
             found["gap_ratio"] = gap / course.first_gap
+        best = _told_apart(course.best.weights, course.loss.name)
+        if singular.rank == best.shape[1] and course.best.attained:
+            away = _told_apart(state.W, course.loss.name) - best
+            found["weight_distance"] = float(away.norm() / best.norm())
         time = view.objective.flow_time
         if time > 0:
             bound = course.first_gap * math.exp(-kappa * course.least * time)
             found |= {"flow_time": time, "rate_bound": bound}
         return found
+
+
+def _told_apart(weights: Tensor, loss: str) -> Tensor:
+    """Return W (m_y, m) without what the loss cannot see."""
+    return weights - weights.mean(0) if loss == "cross-entropy" else weights
 
 
 @dataclass(frozen=True)

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 from scipy.linalg import lapack
+from torch.utils._python_dispatch import is_in_torch_dispatch_mode
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -46,7 +47,9 @@ def factors(affine: AffineMap, dtype: torch.dtype, *, graph: bool) -> TorchFacto
     held, found = affine.memo.get("direct", (None, None))
     if held != key:
         matrix = matrix.detach().to(dtype)
-        make = _by_lapack if matrix.device.type == "cpu" else _by_torch
+        # A dispatch mode that counts operations sees none of LAPACK's.
+        hidden = matrix.device.type == "cpu" and not is_in_torch_dispatch_mode()
+        make = _by_lapack if hidden else _by_torch
         found = make(matrix, affine.column_sum)
         affine.memo["direct"] = (key, found)
     factorised: TorchFactors | LapackFactors = found

@@ -7,7 +7,8 @@ import math
 import pytest
 
 from deqbench.records import CurvePoint, Record, Status
-from deqbench.telling import report, tables
+from deqbench.telling import report
+from deqbench.telling.loading import load
 from deqbench.trials import Ref, Trial
 
 TOLERANCE = 1e-6
@@ -197,9 +198,9 @@ def gradient_folder(told_run):
 
 @pytest.fixture(scope="session")
 def solver_frames(solver_folder):
-    return tables.load(solver_folder)
+    return load(solver_folder)
 
 
 @pytest.fixture(scope="session")
 def gradient_frames(gradient_folder):
-    return tables.load(gradient_folder)
+    return load(gradient_folder)

@@ -8,11 +8,12 @@ import pytest
 
 from deqbench.keeping.store import Store
 from deqbench.records import Record
-from deqbench.telling import report, tables
+from deqbench.telling import report
 from deqbench.telling.figures import draw
+from deqbench.telling.loading import load
 from deqbench.telling.looks import looks
+from deqbench.telling.report.axes import tracks
 from deqbench.telling.report.content import content_of
-from deqbench.telling.report.page import tracks
 from deqbench.telling.report.terminal import summary_lines
 
 SOLVER_PICTURES = [
@@ -74,10 +75,10 @@ def page(folder):
 def test_each_experiment_has_its_pictures(solver_folder, gradient_folder):
     for folder, names in ((solver_folder, SOLVER_PICTURES), (gradient_folder, GRADIENT_PICTURES)):
         saved = {path.name for path in (folder / "figures").iterdir()}
-        assert saved == {f"{name}.{kind}" for name in names for kind in ("svg", "png")}
+        assert saved == {f"{name}.svg" for name in (*names, "forest")}
         text = page(folder)
-        assert [text.index(f'id="{name}-title"') for name in names] == sorted(
-            text.index(f'id="{name}-title"') for name in names
+        assert [text.index(f'id="figure-{name}"') for name in names] == sorted(
+            text.index(f'id="figure-{name}"') for name in names
         )
 
 
@@ -118,7 +119,7 @@ def test_an_error_beyond_all_measure_stays_inside_its_axes(gradient_folder, told
     made = list(Store(gradient_folder).records())[:12]
     wild = {**made[0].metrics, "error_inputs": 7e25, "error_parameters": 0.0}
     made[0] = Record(made[0].trial, made[0].status, None, wild, made[0].costs)
-    for picture in draw(tables.load(told_run(made, "gradient")))[:2]:
+    for picture in draw(load(told_run(made, "gradient")))[:2]:
         for axes in (one for one in picture.figure.axes if one.get_visible()):
             (left, right), (bottom, top) = axes.get_xlim(), axes.get_ylim()
             points = [point for line in axes.lines for point in line.get_xydata()]
@@ -129,15 +130,15 @@ def test_an_error_beyond_all_measure_stays_inside_its_axes(gradient_folder, told
 
 def test_the_same_solves_give_the_same_bytes(solves, told_run, tmp_path):
     names = ("picard", "newton-krylov")
-    frames = tables.load(told_run([solves("affine[gamma=0.9]", name, 0) for name in names]))
+    frames = load(told_run([solves("affine[gamma=0.9]", name, 0) for name in names]))
     folders = tmp_path / "first", tmp_path / "again"
-    first, again = ([one.save(folder).read_bytes() for one in draw(frames)[::3]] for folder in folders)
+    first, again = ([one.save(folder)[0].read_bytes() for one in draw(frames)[::3]] for folder in folders)
     assert first == again
     assert len(first) == 3
 
 
 def test_twenty_solvers_have_twenty_looks(solvers_of, told_run):
-    frames = tables.load(told_run(solvers_of(20)))
+    frames = load(told_run(solvers_of(20)))
     assert len(set(looks(frames.trials, "solver").values())) == 20
 
 
@@ -178,13 +179,13 @@ def test_a_run_of_maps_that_has_only_begun_is_told(solves, told_run):
     made = [solves(text, "picard", 0) for text in ("affine[gamma=0.5]", "affine[gamma=0.9]")]
     folder = told_run([], planned=[one.trial for one in made])
     assert "2 planned trials have not run yet" in report.write(folder).read_text(encoding="utf-8")
-    assert summary_lines(tables.load(folder))
+    assert summary_lines(load(folder))
 
 
 def test_a_run_of_gradients_that_has_only_begun_is_told(gradient_folder, told_run):
     folder = told_run([], "gradient", planned=[one.trial for one in Store(gradient_folder).records()][:9])
     assert "9 planned trials have not run yet" in report.write(folder).read_text(encoding="utf-8")
-    assert summary_lines(tables.load(folder))
+    assert summary_lines(load(folder))
 
 
 @pytest.mark.parametrize("which", ["solver_folder", "gradient_folder"])
@@ -202,7 +203,7 @@ def test_no_table_of_the_page_has_an_empty_column(which, request):
 @pytest.mark.parametrize("which", ["solver_folder", "gradient_folder"])
 def test_nothing_speaks_of_training(which, request):
     folder = request.getfixturevalue(which)
-    told = page(folder) + (folder / "report.md").read_text() + "\n".join(summary_lines(tables.load(folder)))
+    told = page(folder) + (folder / "report.md").read_text() + "\n".join(summary_lines(load(folder)))
     assert not re.search(r"training (seconds|time|clock)|fastest to train|parameter updates|train s\b", told)
     assert "data set" not in told
 
@@ -241,7 +242,7 @@ def test_a_run_on_one_map_is_told_by_its_ranking(solves, told_run):
     made = [solves("affine[gamma=0.9]", name, seed) for name in ("picard", "direct") for seed in range(3)]
     folder = told_run(made)
     report.write(folder)
-    frames = tables.load(folder)
+    frames = load(folder)
     assert content_of(frames).overall is None
     head = next(one for one in summary_lines(frames) if one.startswith("affine[gamma=0.9]"))
     assert all(title in head for title in ("map-equivalents", "solve ms", "overhead", "map calls", "ok"))

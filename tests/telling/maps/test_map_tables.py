@@ -8,6 +8,7 @@ import pytest
 from deqbench.keeping.store import Store
 from deqbench.records import Record, Status
 from deqbench.telling import tables
+from deqbench.telling.loading import load
 from deqbench.telling.overview import deciders, gradients, solvers
 
 
@@ -49,7 +50,7 @@ def test_a_crash_among_three_seeds_leaves_the_median_finite_and_the_interval_ope
 def test_an_error_counts_although_its_adjoint_missed(told_run, gradient_frames, gradient_folder):
     made = next(one for one in Store(gradient_folder).records() if one.metrics["error_inputs"] < 1)
     missed = Record(made.trial, Status.NOT_CONVERGED, "1 missed.", made.metrics, made.costs)
-    row = tables.summary(tables.load(told_run([missed], "gradient"))).iloc[0]
+    row = tables.summary(load(told_run([missed], "gradient"))).iloc[0]
     assert (row["ok"], row["score"]) == (0, made.metrics["error_inputs"])
     assert row["backward_seconds"] == math.inf
 
@@ -121,6 +122,6 @@ def test_a_gradient_that_crashed_once_has_no_worst_error(gradient_folder, told_r
         one for one in Store(gradient_folder).records() if str(one.trial.components["gradient"]) == "implicit"
     ]
     made[0] = Record(made[0].trial, Status.ERROR, "boom")
-    row = gradients(tables.load(told_run(made, "gradient"))).iloc[0]
+    row = gradients(load(told_run(made, "gradient"))).iloc[0]
     assert (row["ok"], row["tried"], row["worst"], row["cosine"]) == (17, 18, math.inf, -math.inf)
     assert row["error_inputs"] < 1e-8

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from deqbench.records import CurvePoint, Record, Status
-from deqbench.telling import tables
+from deqbench.telling.loading import load
 from deqbench.telling.trajectories import POINTS, ends, trajectories
 
 MAP = "affine[gamma=0.9]"
@@ -25,7 +25,7 @@ def observed(solves, told_run):
             made.append(
                 Record(record.trial, ended, metrics=record.metrics, costs=record.costs, curves=points)
             )
-        return tables.load(told_run(made))
+        return load(told_run(made))
 
     return frames
 

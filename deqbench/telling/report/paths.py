@@ -1,0 +1,63 @@
+"""SVG path data in few bytes: rounded, and each straight stretch relative to where the last one ended."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+_OPERANDS = {"M": 2, "L": 2, "C": 6, "Q": 4, "Z": 0}
+
+
+def shortened(data: str, decimals: int = 1) -> str:
+    """Return path data that draws the same to within half a unit of the last decimal.
+
+    Rounding does not add up along a line: each step leads from the rounded place that was reached.
+
+    Args:
+        data: Absolute commands M, L, C, Q and Z, as matplotlib writes them. Others are returned as given.
+        decimals: Decimals kept.
+    """
+    if re.search(r"[^MLCQZzeE\d\s.,+-]", data):
+        return data
+    return "".join(_written(data, decimals))
+
+
+def _written(data: str, decimals: int) -> Iterator[str]:
+    scale = 10**decimals
+    here, last = (0, 0), ""
+    for command, numbers in _commands(data):
+        places = [round(number * scale) for number in numbers]
+        if command == "Z":
+            yield "z"
+        elif command == "L":
+            step = (places[0] - here[0], places[1] - here[1])
+            if step == (0, 0) and last == "L":
+                continue
+            yield ("" if last == "L" else "l") + _told(step, scale, first=last != "L")
+        else:
+            yield command + _told(places, scale, first=True)
+        if places:
+            here = (places[-2], places[-1])
+        last = command
+
+
+def _commands(data: str) -> Iterator[tuple[str, list[float]]]:
+    tokens = re.findall(r"[MLCQZz]|[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?", data)
+    place, command = 0, "M"
+    while place < len(tokens):
+        if tokens[place].upper() in _OPERANDS:
+            command = tokens[place].upper()
+            place += 1
+        count = _OPERANDS[command]
+        yield command, [float(token) for token in tokens[place : place + count]]
+        place += count
+
+
+def _told(places: list[int] | tuple[int, int], scale: int, *, first: bool) -> str:
+    """Return numbers, parted by a space only where no sign parts them."""
+    text = ""
+    for number, place in enumerate(places):
+        told = f"{place / scale:g}" if abs(place) < 10**6 else str(place / scale)
+        told = told.replace("0.", ".", 1) if re.match(r"-?0\.", told) else told
+        text += told if told.startswith("-") or (first and number == 0) else f" {told}"
+    return text

@@ -1,0 +1,76 @@
+"""What a section of the report is, and what it is made of."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
+
+from deqbench.telling.pictures import Picture
+from deqbench.telling.report.content import Content
+from deqbench.telling.tables import Frames
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Story:
+    """What every section may draw on.
+
+    Attributes:
+        frames: The run's tables.
+        content: What its report says in words and written numbers, for the terminal too.
+        pictures: The figures of its experiment.
+    """
+
+    frames: Frames
+    content: Content
+    pictures: tuple[Picture, ...]
+
+
+def no_pictures(_: object) -> Sequence[Picture]:
+    """Return nothing: a section that draws nothing of its own."""
+    return ()
+
+
+@dataclass(frozen=True)
+class Section(Generic[T]):
+    """One section of the report.
+
+    Attributes:
+        name: Its identifier in the page, and its template: ``templates/sections/<name>.html.j2``.
+        title: Its heading, and its link in the navigation.
+        build: What it says of a run, which the template finds as ``it``; None leaves the section out.
+        markdown: The same as lines of Markdown, without the heading.
+        pictures: The figures that it shows, to be saved beside the page.
+    """
+
+    name: str
+    title: str
+    build: Callable[[Story], T | None]
+    markdown: Callable[[T], Iterable[str]]
+    pictures: Callable[[T], Sequence[Picture]] = no_pictures
+
+
+@dataclass(frozen=True)
+class Part:
+    """A section with what it says of one run."""
+
+    section: Section[Any]
+    it: Any
+
+    @property
+    def pictures(self) -> Sequence[Picture]:
+        """Its figures."""
+        return self.section.pictures(self.it)
+
+    @property
+    def markdown(self) -> Iterable[str]:
+        """Its lines of Markdown, without the heading."""
+        return self.section.markdown(self.it)
+
+
+def parts(sections: Sequence[Section[Any]], story: Story) -> list[Part]:
+    """Return the sections that have something to say of a run, in their order."""
+    built = [Part(section, section.build(story)) for section in sections]
+    return [part for part in built if part.it is not None]
