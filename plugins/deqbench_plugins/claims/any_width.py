@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, ClassVar
 
@@ -19,11 +20,15 @@ from deqbench_plugins.theory.metric import Metric
 from deqbench_plugins.theory.optimum import optimum
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from deqbench_plugins.claims.relu_network import Network
     from deqbench_plugins.theory.delm import Delm
 
 REACHED = 1e-8
 """Share of the first gap that counts as the optimum."""
+LOOK_EVERY = 20
+"""Steps between two looks at the gap and its bound."""
 
 
 @dataclass(frozen=True)
@@ -38,7 +43,7 @@ class AnyWidth:
     code: ClassVar[str] = "C3"
     statement: ClassVar[str] = (
         "No width is needed: digits one-hot, m < m_y = 10 and m < n: gradient descent ends at gap / gap(0) "
-        "<= 1e-8."
+        "<= 1e-8, and on the way gap(k) <= gap(0) (1 - eta kappa lambda / 2)^k."
     )
     source: ClassVar[str] = "Kawaguchi 2021 [RECALL]; gradient descent in place of the flow: own."
     tolerance: ClassVar[float] = 1e-6
@@ -52,11 +57,8 @@ class AnyWidth:
         best, state = optimum(loss), random_state(seed, self.m, 10, 0.8, 0.1)
         rate = 0.5 * Metric(state).reach(loss.hessian(state.W))
         first = loss.value(state.W) - best.value
-        gap, count = first, 0
-        while gap > 0.5 * REACHED * first and count < self.steps * 10**precision:
-            for _ in range(100):
-                state = state.moved(state.gradient(loss.gradient(state.W)), -rate)
-            gap, count = loss.value(state.W) - best.value, count + 100
+        path = tuple(_descent(loss, state, rate, best.value, self.steps * 10**precision))
+        count, gap = int(path[-1].t), path[-1].quantity * first
         frozen = _only_a(loss, random_state(seed, self.m, 10, 0.8, 0.1), rate, count)
         control = [Point(count, (frozen - best.value) / first, REACHED)]
         rival = network(loss, self.m, count, seed)
@@ -69,7 +71,21 @@ class AnyWidth:
             *_told(rival, self.m, best.value, first, stalls=stalls),
         )
         names = "B frozen; a ReLU network of the same width" if stalls else "B frozen"
-        return Evidence(facts, (Point(count, gap / first, REACHED),), tuple(control), names)
+        return Evidence(facts, (*path, Point(count, gap / first, REACHED)), tuple(control), names)
+
+
+def _descent(loss: ConvexLoss, state: Delm, rate: float, best: float, most: int) -> Iterator[Point]:
+    """Yield gap / gap(0) against (1 - eta kappa lambda / 2)^k every few steps, until the optimum is reached.
+
+    lambda is the least 1 / ||U||^2 so far, the lower end of the certificate of lambda_min(D).
+    """
+    first, least, count, gap = loss.value(state.W) - best, Metric(state).sandwich.low, 0, math.inf
+    while gap > 0.5 * REACHED * first and count < most:
+        for _ in range(LOOK_EVERY):
+            state = state.moved(state.gradient(loss.gradient(state.W)), -rate)
+        count += LOOK_EVERY
+        gap, least = loss.value(state.W) - best, min(least, Metric(state).sandwich.low)
+        yield Point(count, gap / first, (1 - rate * loss.kappa() * least / 2) ** count)
 
 
 def _told(rival: Network, m: int, best: float, first: float, *, stalls: bool) -> tuple[Assumption, ...]:
