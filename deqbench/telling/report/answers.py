@@ -11,7 +11,15 @@ import pandas as pd
 from deqbench.statistics.equivalence import Verdict
 from deqbench.telling.questions import Lead, leads
 from deqbench.telling.report.differences import VERDICTS, effect, failed, p_value, rope, told
-from deqbench.telling.report.numbers import count, is_share, metric_title, milliseconds, number, score
+from deqbench.telling.report.numbers import (
+    count,
+    is_share,
+    metric_title,
+    milliseconds,
+    number,
+    operations,
+    score,
+)
 from deqbench.telling.tables import Frames
 
 MOST_SENTENCES = 3
@@ -137,17 +145,9 @@ def _amount(one: Lead) -> str:
     if one.axis == "seconds":
         return f"after {number(one.amount[0])} s"
     if one.axis == "operations":
-        return f"after {_operations(one.amount[0])} operations"
+        return f"after {operations(one.amount[0])} operations"
     low, high = (count(end) for end in one.amount)
     return f"with {low if low == high else f'{low} to {high}'} parameters ({one.entries} entries)"
-
-
-def _operations(value: float) -> str:
-    """Return a number of operations with a prefix: ``1.24G``."""
-    for prefix, size in (("T", 1e12), ("G", 1e9), ("M", 1e6), ("k", 1e3)):
-        if value >= size:
-            return f"{number(value / size)}{prefix}"
-    return number(value)
 
 
 def _over(found: Sequence[Lead], ground: str) -> str:
