@@ -73,10 +73,24 @@ def test_noise_and_few_seeds_leave_seconds_undecided(frames, seeds, noise):
     assert heavier_in_seconds(frames, 1.02, seeds=seeds, noise=noise) is Outcome.INCONCLUSIVE
 
 
-def test_a_sleep_is_in_wall_time_and_not_in_cpu_time(frames):
-    ((_, evidence),) = SleepShows().read(frames.trials, frames.curves)
-    assert all(point.quantity <= point.bound for point in evidence.points)
-    assert all(point.quantity > 2 * point.bound for point in evidence.control)
+def slept(trials):
+    """Seconds that each trial of control-sleep slept in a solve; 0 for other solvers."""
+    asleep = trials["solver.seconds"].astype("float64") * (trials["map_calls"].astype("float64") - 1)
+    return asleep.where(trials["solver"] == "control-sleep", 0.0)
+
+
+def test_what_a_solver_sleeps_is_in_its_wall_time(frames):
+    rows = frames.trials[frames.trials["solver"] == "control-sleep"]
+    assert len(rows)
+    assert (rows["solve_seconds"] >= slept(rows)).all()  # a sleep never ends early
+
+
+def test_a_sleep_that_the_clock_sees_holds_and_one_that_it_misses_does_not(frames):
+    work, asleep = 0.001, slept(frames.trials)
+    seen = of(frames, solve_seconds=work + asleep, solve_cpu_seconds=work)
+    assert verdicts(SleepShows(), seen) == [Outcome.HOLDS]
+    missed = of(frames, solve_seconds=work + asleep / 2, solve_cpu_seconds=work)
+    assert verdicts(SleepShows(), missed) == [Outcome.VIOLATED]
 
 
 def test_a_solver_that_does_nothing_is_ok_nowhere_and_last_everywhere(frames):
