@@ -63,7 +63,10 @@ def target_grid(
         return np.empty(0)
     sign = -1.0 if higher_is_better else 1.0  # from here on less is better
     down = sign * values["value"]
-    start, best = float(down.groupby(values["key"], sort=False).first().max()), float(down.min())
+    start, best = (
+        float(down.groupby(values["key"], sort=False, observed=True).first().max()),
+        float(down.min()),
+    )
     if best >= start:
         return np.empty(0)
     floor = _floor(best, -1.0 if higher_is_better else 0.0) if optimum is None else sign * optimum

@@ -69,7 +69,7 @@ def best_of_grid(frames: Frames) -> list[Best]:
         groups.setdefault((str(dataset), without_step(str(entry))), []).append(cell)
     if max((len(cells) for cells in groups.values()), default=0) < FEWEST:
         return []
-    courses = {str(key): course for key, course in gaps.groupby("key")}
+    courses = {str(key): course for key, course in gaps.groupby("key", observed=True)}
     return [_best(names, cells, courses, frames) for names, cells in groups.items()]
 
 

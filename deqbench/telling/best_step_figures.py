@@ -95,7 +95,7 @@ def _band(frames: Frames, trials: pd.DataFrame, dataset: str, name: str) -> pd.D
     band = bands(frames, dataset, name)
     band = band[band["entry"].isin(list(names))]
     curves = frames.curves[frames.curves["key"].isin(trials["key"]) & (frames.curves["name"] == name)]
-    epochs = curves.groupby(["entry", "step"])["epoch"].median()
+    epochs = curves.groupby(["entry", "step"], observed=True)["epoch"].median()
     places = [float(epochs.get(place, np.nan)) for place in zip(band["entry"], band["step"], strict=True)]
     return band.assign(label=band["entry"].map(names), epoch=places)
 

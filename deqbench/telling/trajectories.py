@@ -44,7 +44,7 @@ def ends(frames: Frames, dataset: str, curves: pd.DataFrame) -> pd.DataFrame:
     """Return the last place of each curve and whether the solver ``solved`` the map: most seeds ended ok."""
     trials = frames.trials[(frames.trials["dataset"] == dataset) & (frames.trials["status"] != PENDING)]
     solved = (trials["status"] == Status.OK).groupby(trials["label"], sort=False).mean() > 0.5
-    last = curves.groupby("label", sort=False).tail(1)
+    last = curves.groupby("label", sort=False, observed=True).tail(1)
     return last.assign(solved=[bool(solved[label]) for label in last["label"]])
 
 

@@ -71,9 +71,11 @@ class Runs:
         """
         wanted = self.curves[self.curves["name"].isin([*names, beside])]
         found = []
-        for _, curve in wanted.groupby("key", sort=False):
+        for _, curve in wanted.groupby("key", sort=False, observed=True):
             once = curve.drop_duplicates(["step", "name"], keep="last")
-            table = once.pivot_table(index="step", columns="name", values="value").reset_index()
+            table = once.pivot_table(
+                index="step", columns="name", values="value", observed=True
+            ).reset_index()
             if set(names) <= set(table):
                 whole = table.reindex(columns=["step", *names, *([beside] if beside else [])])
                 found.append(cast("list[Row]", whole.dropna(subset=list(names)).to_dict("records")))
@@ -93,7 +95,7 @@ def finished(trials: Any, curves: Any, models: Collection[str]) -> list[Runs]:
     """
     if not {"model", "trainer"} <= set(trials):
         return []
-    losses = curves[curves["name"] == "train_loss"].sort_values("step").groupby("key")["value"]
+    losses = curves[curves["name"] == "train_loss"].sort_values("step").groupby("key", observed=True)["value"]
     blown = losses.max() > BLOWN_UP * losses.first()
     chosen = trials[trials["model"].isin(models) & trials["status"].isin(FINISHED)]
     chosen = chosen[~chosen["key"].isin(blown[blown].index)]
