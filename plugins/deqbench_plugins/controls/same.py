@@ -26,7 +26,7 @@ ROPE = Rope(0.01, relative=True)
 ALPHA = 0.05
 RARE = 0.999
 """Share of runs that a right harness passes: false alarms come by chance, this many of them do not."""
-SLOWER = 3.0
+SLOWER = 1.5
 """The control: the same pairs, one side multiplied by this on paper."""
 
 
