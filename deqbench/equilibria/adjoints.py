@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from deqbench.equilibria.problems import Problem
 
 _ENGINE: Any = torch.autograd.Variable._execution_engine
+_SQUARED = {kind: torch.finfo(kind).tiny ** 0.5 for kind in (torch.float32, torch.float64)}
+"""Lengths above this, and below its inverse, are summed from squares that stay in the range of their type."""
 
 
 def unit_rows(gradient: Tensor) -> tuple[Tensor, Tensor]:
@@ -31,14 +33,15 @@ def row_lengths(gradient: Tensor) -> tuple[Tensor, float]:
 
     One synchronisation, or two where squares leave the type's range.
     """
+    if gradient.shape[0] == 1 and gradient.dtype in _SQUARED:
+        only = torch.linalg.vector_norm(gradient.detach())
+        single = only.item()
+        least = _SQUARED[gradient.dtype]
+        if least < single < 1 / least:
+            return only, single
     rows = flat_rows(gradient.detach())
     if rows.shape[0] == 0:
         return gradient.new_ones(()), 0.0
-    if rows.shape[0] == 1 and rows.dtype in (torch.float32, torch.float64):
-        only = torch.linalg.vector_norm(rows)
-        single = only.item()
-        if _squares_hold(single, rows.dtype):
-            return only, single
     half = rows.dtype in (torch.float16, torch.bfloat16)
     length: Tensor = torch.linalg.vector_norm(rows, dim=1, dtype=torch.float32 if half else None)
     low, high = _least_and_greatest(length)
@@ -51,12 +54,6 @@ def row_lengths(gradient: Tensor) -> tuple[Tensor, float]:
         high = float(length.max())
         length = torch.where(length > 0, length, 1.0)
     return length.to(gradient.dtype).reshape(-1, *[1] * (gradient.dim() - 1)), high
-
-
-def _squares_hold(length: float, dtype: torch.dtype) -> bool:
-    """Whether a length of this size was summed without leaving the range of its type."""
-    least: float = torch.finfo(dtype).tiny ** 0.5
-    return least < length < 1 / least
 
 
 def _least_and_greatest(values: Tensor) -> tuple[float, float]:

@@ -12,6 +12,8 @@ from torch import Tensor
 from deqbench.equilibria.best_iterates import HELD
 
 Array = NDArray[Any]
+READABLE = (torch.float32, torch.float64, torch.float16)
+"""Types of states that arrays have too; bfloat16 is not among them."""
 
 
 class HostIterates:
@@ -28,6 +30,7 @@ class HostIterates:
         self.points = [start]
         self.places: Array | None = None  # of each row among the points, (K,); None: all in the first
         self.found: Tensor | None = None  # (B, *s), the rows of the samples that are done filled in
+        self.readable = start.dtype in READABLE
 
     def take(self, point: Tensor) -> None:
         """Let every row's best be its row of this point, (K, *s)."""
@@ -62,8 +65,16 @@ class HostIterates:
         if self.found is None:
             self.found = torch.empty_like(self.start)
         for place, here in groups:
-            part = self.points[place].index_select(0, torch.from_numpy(some[here]))
-            self.found.index_copy_(0, torch.from_numpy(rows[here]), part)
+            self._copy(self.points[place], some[here], self.found, rows[here])
+
+    def _copy(self, point: Tensor, some: Array, found: Tensor, rows: Array) -> None:
+        """Copy some rows of a point into rows of what was found."""
+        if self.readable and not (point.requires_grad or found.requires_grad):
+            # A third of the price of tensors of indices.
+            found.numpy()[rows] = point.numpy(force=True)[some]
+        else:
+            part = point.index_select(0, torch.from_numpy(some))
+            found.index_copy_(0, torch.from_numpy(rows), part)
 
     def settle_all(self) -> None:
         """Hand out the one point that is the best of the whole batch."""

@@ -12,10 +12,11 @@ import functools
 import math
 from dataclasses import dataclass
 from enum import IntEnum
-from typing import Generic, Literal, NamedTuple, TypeVar
+from typing import Any, Generic, Literal, NamedTuple, TypeVar
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from deqbench.equilibria.maps import flat_rows
@@ -140,16 +141,45 @@ class Verdict(NamedTuple):
         return Tally(status.numel(), int(numbers[0]), int(numbers[1]), int(numbers[2]), numbers[3])
 
 
-class HostVerdict(Verdict):
-    """The same on the CPU, where the sums are read off the memory."""
+class HostVerdict:
+    """What came of some samples on the CPU, in arrays; tensors on their memory are made for whoever asks.
+
+    Args:
+        z: The best iterates, (K, *s).
+        best: Their residuals, (K,).
+        fate: Their statuses, (K,) int8.
+        spent: Calls, (K,) int32.
+    """
+
+    __slots__ = ("best", "fate", "spent", "z")
+
+    def __init__(self, z: Tensor, best: NDArray[Any], fate: NDArray[Any], spent: NDArray[Any]) -> None:
+        self.z, self.best, self.fate, self.spent = z, best, fate, spent
+
+    @property
+    def residual(self) -> Tensor:
+        """As ``Verdict.residual``."""
+        return torch.from_numpy(self.best)
+
+    @property
+    def status(self) -> Tensor:
+        """As ``Verdict.status``."""
+        return torch.from_numpy(self.fate)
+
+    @property
+    def calls(self) -> Tensor:
+        """As ``Verdict.calls``."""
+        return torch.from_numpy(self.spent)
+
+    def at(self, z: Tensor) -> HostVerdict:
+        """Return the same of other iterates."""
+        return HostVerdict(z, self.best, self.fate, self.spent)
 
     def tally(self) -> Tally:
         """Return the sums over the samples, K >= 1."""
-        status = self.status.numpy()
-        missed = int(np.count_nonzero(status))
-        lost = int(np.count_nonzero(status == SolveStatus.NON_FINITE)) if missed else 0
-        calls, worst = int(self.calls.numpy().sum()), float(self.residual.numpy().max())
-        return Tally(len(status), missed, lost, calls, worst)
+        missed = int(np.count_nonzero(self.fate))
+        lost = int(np.count_nonzero(self.fate == SolveStatus.NON_FINITE)) if missed else 0
+        return Tally(len(self.fate), missed, lost, int(self.spent.sum()), float(self.best.max()))
 
 
 class SingleVerdict:

@@ -55,30 +55,28 @@ class SingleJudge:
 
     width = 1
     active: Tensor | None = None  # as the batch judge's: no row is done while others search
+    # What every search begins with is the class's: what is run once between two calls of a map runs cold.
+    seen: Tensor | None = None  # the last image, and its numbers
+    row: NDArray[Any] = _NONE
+    best = math.inf
+    first = gap = math.nan
+    look_at = WINDOW
+    past: Past[float] | None = None
+    status, calls = SolveStatus.MAX_CALLS, 0
+    spent = begun = 0.0
 
     def __init__(self, z0: Tensor, stop: Stop, *, image: bool = False, trace: Counter | None = None) -> None:
         self.dtype, self.tiny, trusted, self.near, self.far = numbers_of(z0)
-        self.casts = self.dtype != z0.dtype
         self.order = 1 if stop.norm == "l1" else 2
         self.relative = stop.norm == "relative"
         self.trusted = trusted if self.order == 2 else 0.0
         self.tolerance = stop.tolerance_for(z0.dtype)
-        self.stop = stop
-        self.image = image
+        self.stop, self.image, self.point = stop, image, z0
         self.dot = _DOT.get(z0.dtype) if 0 < z0.numel() <= SMALL and z0.device.type == "cpu" else None
-        self.huge = _HUGE.get(z0.dtype, 0.0)
-        self.seen: Tensor | None = None  # the last image, and its numbers
-        self.row: NDArray[Any] = _NONE
-        self.point = z0
-        self.best = math.inf
-        self.past: Past[float] = Past()
-        self.first = self.gap = math.nan
-        self.look_at = WINDOW
-        self.status, self.calls = SolveStatus.MAX_CALLS, 0
         self.trace: list[TracePoint] = []
         self.counter = trace
-        self.spent = 0.0 if trace is None else trace.equivalents(1)
-        self.begun = perf_counter() if trace is not None else 0.0
+        if trace is not None:
+            self.spent, self.begun = trace.equivalents(1), perf_counter()
 
     def observe(self, z: Tensor, fz: Tensor, calls: int) -> int:
         """Judge the iterate and return 1 while the search goes on, else 0."""
@@ -137,11 +135,15 @@ class SingleJudge:
     def _by_blas(self, z: Tensor, fz: Tensor, dot: Any) -> tuple[float, float] | None:
         """Return both lengths; None if they are not to be trusted, near the ends of the type's range."""
         image: NDArray[Any] = fz.numpy(force=True).reshape(-1)
-        point = self.row if z is self.seen else z.numpy(force=True).reshape(-1)
-        # The next point is this image, as often as not. What was copied is not kept: it may be out of date.
-        self.seen, self.row = (fz if fz.is_contiguous() else None), image
-        square = dot(image, image)
-        if not (square < self.huge and dot(point, point) < self.huge):
+        square, huge = dot(image, image), _HUGE[fz.dtype]
+        if z is self.seen:  # the next point is this image, as often as not
+            point, held = self.row, square < huge
+        else:
+            point = z.numpy(force=True).reshape(-1)
+            held = square < huge and dot(point, point) < huge
+        # What was copied is not kept: it may be out of date. Nor what is too large.
+        self.seen, self.row = (fz if held and fz.is_contiguous() else None), image
+        if not held:
             return None
         between = np.subtract(image, point)
         gap = math.sqrt(dot(between, between)) if self.order == 2 else float(np.abs(between).sum())
@@ -150,7 +152,7 @@ class SingleJudge:
 
     def _by_tensors(self, z: Tensor, fz: Tensor) -> tuple[float, float]:
         """Return both lengths, of any size and type."""
-        if self.casts:
+        if self.dtype != fz.dtype:
             z, fz = z.to(self.dtype), fz.to(self.dtype)
         gap = _distance(fz, z, self.order).item()
         size = _norm(fz).item() if self.relative else 0.0
@@ -162,13 +164,14 @@ class SingleJudge:
     def _stuck(self, fz: Tensor, calls: int) -> bool:
         """Whether the residual is near to rounding and no longer falls."""
         self.look_at = calls + WINDOW
-        self.past.remember(calls, self.best)
+        self.past = past = self.past or Past()
+        past.remember(calls, self.best)
         zone = 0.0
         for patience, fall, wide in (
             (PATIENCE_NEAR, FALL_NEAR, self.near),
             (PATIENCE_FAR, FALL_FAR, self.far),
         ):
-            before = self.past.before(calls - patience)
+            before = past.before(calls - patience)
             if before is not None and self.best > fall * before:
                 zone = max(zone, wide)
         if not zone:

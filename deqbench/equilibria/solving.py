@@ -15,7 +15,7 @@ from torch import Tensor
 
 from deqbench.equilibria.batch_judge import BatchJudge
 from deqbench.equilibria.host_judge import HostJudge
-from deqbench.equilibria.judging import SingleVerdict, SolveStatus, Stop, TracePoint, Verdict
+from deqbench.equilibria.judging import HostVerdict, SingleVerdict, SolveStatus, Stop, TracePoint, Verdict
 from deqbench.equilibria.maps import AffineMap, Counter, Map, edits, flat_rows
 from deqbench.equilibria.single_judge import SingleJudge
 from deqbench.errors import ConfigurationError
@@ -52,7 +52,7 @@ class Solution:
         state: The solver's last state on the whole batch, where it was asked for; else None.
     """
 
-    verdict: Verdict | SingleVerdict
+    verdict: Verdict | HostVerdict | SingleVerdict
     steps: int
     trace: tuple[TracePoint, ...] = ()
     state: Any = None

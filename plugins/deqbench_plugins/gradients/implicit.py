@@ -109,13 +109,13 @@ class _Implicit(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: Any, incoming: Tensor) -> tuple[Tensor | None, ...]:
-        z, *tensors = ctx.saved_tensors
         plan: _Plan = ctx.plan
         if torch.is_grad_enabled():
+            z, *tensors = ctx.saved_tensors
             return (None, None, None, *_differentiable_pull(plan, incoming, z, tensors))
         solver, stop = plan.adjoint_settings()
         u = plan.problem.solve_adjoint(plan.leaf, plan.fz, incoming, solver=solver, stop=stop)
-        return (None, None, u, *(None for _ in tensors))
+        return (None, None, u, *(None,) * (len(ctx.needs_input_grad) - 3))
 
 
 def _differentiable_pull(
