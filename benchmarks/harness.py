@@ -3,9 +3,10 @@
 Run: python benchmarks/harness.py [--rounds N] [--only step trial start benchopt] [--benchopt PYTHON]
 
 ``step``: a training loop under the harness and the same loop written bare, in turn, CPU time of a step; both
-must end with the same parameters, bit for bit. ``trial``: wall time between two records of a run, less that
-of the same trials called in one warm process. ``start``: wall time of ``deqbench --help``. ``benchopt``: the
-same least squares, 2 solvers x 2 data sets x 5 repetitions, by its command line and by ours.
+must end with the same parameters, bit for bit. ``trial``: wall time from a trial's record to the one before,
+less what the same trial takes where it is called in one warm process. ``start``: wall time of
+``deqbench --help``. ``benchopt``: the same least squares, 2 solvers x 2 data sets x 5 repetitions, by its
+command line and by ours. Processes find bytecode compiled, as installing a package does it.
 """
 
 from __future__ import annotations
@@ -48,27 +49,29 @@ class Watch(Quiet):
     """Notes when each trial's record has been stored."""
 
     def __init__(self) -> None:
-        self.times: list[float] = []
+        self.times: list[tuple[str, float]] = []
 
-    def finished(self, record) -> None:  # noqa: ANN001, ARG002, D102 -- as in Listener
-        self.times.append(time.perf_counter())
+    def finished(self, record) -> None:  # noqa: ANN001, D102 -- as in Listener
+        self.times.append((record.trial.label, time.perf_counter()))
 
     @property
-    def between(self) -> list[float]:
-        """Milliseconds from record to record; what comes before the first is the run's start."""
-        return [1e3 * (after - before) for before, after in zip(self.times, self.times[1:], strict=False)]
+    def between(self) -> dict[str, float]:
+        """Milliseconds from each trial's record to the one before; the first has the run's start in it."""
+        pairs = zip(self.times, self.times[1:], strict=False)
+        return {label: 1e3 * (after - before) for (_, before), (label, after) in pairs}
 
 
 def steps(rounds: int) -> list[Bar]:
-    found = harness_step.compare(rounds)
-    print(f"\na step of {found.what}: {found.bare_ms:.2f} ms bare, CPU time, {rounds} rounds in turn")
+    found = harness_step.compare(4 * rounds)
+    print(f"\na step of {found.what}: {found.bare_ms:.2f} ms bare, CPU time, {found.turns} turns each")
     print(f"{'the same, under the harness: ratio':<46}{found.ratio}")
+    print(f"{'its median, 95%':<46}[{found.within[0]:.3g}, {found.within[1]:.3g}]")
     print(f"{'final parameters':<46}{'equal bit for bit' if found.equal else 'DIFFERENT'}")
     same = Bar("both loops end alike", str(found.equal), "True", found.equal)
     return [at_most("a training step under the harness / bare", found.ratio.middle, STEP_BAR), same]
 
 
-def milliseconds_between(suite: Suite, registry: Registry, isolation: Isolation) -> list[float]:
+def milliseconds_between(suite: Suite, registry: Registry, isolation: Isolation) -> dict[str, float]:
     watch = Watch()
     with tempfile.TemporaryDirectory() as folder:
         run_suite(suite, registry, RunOptions(out=Path(folder) / "run", isolation=isolation), watch)
@@ -84,16 +87,17 @@ def trials(rounds: int) -> list[Bar]:
     beyond: dict[Isolation, list[float]] = {"trial": [], "worker": []}
     works = []
     for round_ in range(rounds + 1):
-        work = []
+        work = {}
         for trial in planned:
             began = time.perf_counter()
             run_trial(trial, registry)
-            work.append(1e3 * (time.perf_counter() - began))
+            work[trial.label] = 1e3 * (time.perf_counter() - began)
         if round_ == 0:  # imports
             continue
-        works.append(statistics.median(work))
+        works.append(statistics.median(work.values()))
         for isolation, found in beyond.items():
-            found.append(statistics.median(milliseconds_between(suite, registry, isolation)) - works[-1])
+            between = milliseconds_between(suite, registry, isolation)
+            found.append(statistics.median(took - work[label] for label, took in between.items()))
     print(f"\na trial of {statistics.median(works):.1f} ms; {len(planned)} trials, {rounds} rounds in turn")
     for isolation, found in beyond.items():
         print(f"{f'beyond it, --isolation {isolation}, ms':<46}{quartiles(found)}")
@@ -126,15 +130,18 @@ def main() -> int:
     parser.add_argument("--benchopt", type=Path, help="Python of an environment that has benchopt 1.10.")
     given = parser.parse_args()
     print(f"{one_thread()}, {os.cpu_count()} CPUs, load {os.getloadavg()[0]:.1f}")
-    bars: list[Bar] = []
-    if "step" in given.only:
-        bars += steps(given.rounds)
-    if "trial" in given.only:
-        bars += trials(given.rounds)
-    if "start" in given.only:
-        bars += starts(3 * given.rounds)
-    if "benchopt" in given.only:
-        least_squares_runs.side_by_side(given.benchopt, given.rounds)
+    with tempfile.TemporaryDirectory() as folder:
+        os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+        os.environ["PYTHONPYCACHEPREFIX"] = folder
+        bars: list[Bar] = []
+        if "step" in given.only:
+            bars += steps(given.rounds)
+        if "trial" in given.only:
+            bars += trials(given.rounds)
+        if "start" in given.only:
+            bars += starts(3 * given.rounds)
+        if "benchopt" in given.only:
+            least_squares_runs.side_by_side(given.benchopt, given.rounds)
     return verdict(bars) if bars else 0
 
 

@@ -92,6 +92,16 @@ def ratio(ours: Sequence[float], theirs: Sequence[float]) -> Spread:
     return Spread(*statistics.quantiles(ratios, n=4, method="inclusive"))
 
 
+def median_within(values: Sequence[float]) -> tuple[float, float]:
+    """Return the interval that holds the median of what was drawn from, at 95%: two order statistics.
+
+    They are those below and above the middle by 1.96 standard deviations of a fair coin's heads.
+    """
+    ordered, n = sorted(values), len(values)
+    reach = 0.98 * n**0.5
+    return ordered[max(0, int(n / 2 - reach))], ordered[min(n - 1, int(n / 2 + reach))]
+
+
 def at_most(what: str, found: float, allowed: float, *, theirs: str = "") -> Bar:
     """Return the bar that a number is at most what is allowed; nan never is."""
     return Bar(what, f"{found:.3g}", f"<= {allowed:g}", found <= allowed, theirs)

@@ -121,11 +121,7 @@ class Record:
         Raises:
             StoreError: It was written under another schema.
         """
-        if value.get("schema") != SCHEMA_VERSION:
-            raise StoreError(
-                f"A record has schema {value.get('schema')!r}; this deqbench reads {SCHEMA_VERSION}. "
-                "Run with --fresh, or read it with the version that wrote it."
-            )
+        check_schema(value)
         return cls(
             trial=Trial.from_json(value["trial"]),
             status=Status(value["status"]),
@@ -136,4 +132,17 @@ class Record:
             detail=value["detail"],
             host=value["host"],
             judgement=value.get("judgement"),
+        )
+
+
+def check_schema(value: Mapping[str, Any]) -> None:
+    """Raise if a record's JSON was written under another schema.
+
+    Raises:
+        StoreError: It was.
+    """
+    if value.get("schema") != SCHEMA_VERSION:
+        raise StoreError(
+            f"A record has schema {value.get('schema')!r}; this deqbench reads {SCHEMA_VERSION}. "
+            "Run with --fresh, or read it with the version that wrote it."
         )

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import shutil
 import sys
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
 from deqbench.cli.options import plugin_options
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from deqbench.discovery.registry import Registry
 
 WIDEST_TABLE = 110
@@ -31,6 +29,7 @@ def claims(registry: Registry, *, run: str, code: str | None) -> int:
 
     Exit codes: 0 no claim is violated, 1 one is, 2 a mistake in usage.
     """
+    from deqbench.cli.recorded import readers  # noqa: PLC0415  --help needs none of it
     from deqbench.errors import UnknownNameError  # noqa: PLC0415  --help needs none of it
     from deqbench.running.explaining import find_run  # noqa: PLC0415  as above
     from deqbench.telling.loading import load  # noqa: PLC0415  as above
@@ -38,7 +37,7 @@ def claims(registry: Registry, *, run: str, code: str | None) -> int:
     from deqbench.telling.report.judging import lines_of  # noqa: PLC0415  as above
 
     frames = load(find_run(run).folder)
-    judged = [*verdicts.live(frames), *verdicts.read(frames, _readers(registry), run)]
+    judged = [*verdicts.live(frames), *verdicts.read(frames, readers(registry), run)]
     if code is not None:
         known = list(dict.fromkeys(one.code for one in judged))
         judged = [one for one in judged if one.code.lower() == code.lower()]
@@ -49,18 +48,3 @@ def claims(registry: Registry, *, run: str, code: str | None) -> int:
     for line in lines_of(judged, width, detailed=code is not None):
         click.echo(line)
     return 1 if verdicts.violated(judged) else 0
-
-
-def _readers(registry: Registry) -> Mapping[str, Any]:
-    """Return the claims that read records, built with their defaults."""
-    from deqbench.errors import DeqbenchError  # noqa: PLC0415  as above
-    from deqbench.trials import Ref  # noqa: PLC0415  as above
-
-    found = {}
-    for name in registry.names("claims"):
-        try:
-            if hasattr(registry.target("claims", name), "read"):
-                found[name] = registry.build("claims", Ref(name))
-        except DeqbenchError:  # it clashes or lacks a package; deqbench list says so
-            continue
-    return found

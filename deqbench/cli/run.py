@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 import shutil
 import signal
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
 import click
 
+from deqbench.cli.early import pool_opened
 from deqbench.cli.options import complete_suites, plugin_options
 
 if TYPE_CHECKING:
@@ -20,6 +23,7 @@ if TYPE_CHECKING:
     from deqbench.keeping.runs import Isolation, RunOptions, RunResult
     from deqbench.running.progress import Listener
     from deqbench.suites.suite import Suite
+    from deqbench.workers import Pool
 
 WIDEST_TABLE = 100
 """Columns of the summary where there is no terminal to ask."""
@@ -45,6 +49,7 @@ WIDEST_TABLE = 100
 @click.option("--quiet", is_flag=True, help="Print the answer alone.")
 @click.option("--json", "as_json", is_flag=True, help="Print events as JSON lines, and nothing else.")
 @click.option("--no-report", is_flag=True, help="Write records only, no tables, figures and page.")
+@pool_opened
 @plugin_options
 def run(  # noqa: PLR0913  one argument an option
     registry: Registry,
@@ -62,6 +67,7 @@ def run(  # noqa: PLR0913  one argument an option
     quiet: bool,
     as_json: bool,
     no_report: bool,
+    pool: Pool | None,
 ) -> int:
     """Run SUITE, a shipped name or the path of a TOML file, and end with its table and report.
 
@@ -87,10 +93,11 @@ def run(  # noqa: PLR0913  one argument an option
     options = RunOptions(out, jobs, device, only, fresh, retry_failed, command, isolation)
     if dry_run:
         return _print_trials(read, registry, options, as_json=as_json)
+    _import_answer(report=not no_report, table=not as_json)
     listener: Listener = JsonLines(sys.stdout) if as_json else choose_listener(sys.stderr, quiet=quiet)
     with _terminated_like_interrupted():
-        result = run_suite(read, registry, options, listener)
-    _answer(result, listener, report=not no_report)
+        result = run_suite(read, registry, options, listener, pool)
+    _answer(result, listener, registry, report=not no_report)
     return result.exit_code
 
 
@@ -117,23 +124,38 @@ def _print_trials(suite: Suite, registry: Registry, options: RunOptions, *, as_j
     return 0
 
 
-def _answer(result: RunResult, listener: Listener, *, report: bool) -> None:
+def _import_answer(*, report: bool, table: bool) -> None:
+    """Import what the answer needs while the nursery imports torch; once trials run, nobody waits for it."""
+    names = ["deqbench.telling.report"] if report else []
+    names += ["deqbench.telling.loading", "deqbench.telling.report.terminal"] if table else []
+    for name in names:
+        importlib.import_module(name)
+
+
+def _answer(result: RunResult, listener: Listener, registry: Registry, *, report: bool) -> None:
     """End with the table over all entries, failures counted, and where the report lies."""
     from deqbench.running.progress import JsonLines  # noqa: PLC0415  --help does without
 
+    report, table = report and not result.interrupted, not isinstance(listener, JsonLines)
     page = None
-    if report and not result.interrupted:
-        from deqbench.telling.report import write  # noqa: PLC0415  pandas and matplotlib, once trials have ended
+    if report or table:
+        from deqbench.cli.recorded import with_verdicts  # noqa: PLC0415  as above
+        from deqbench.telling.loading import load  # noqa: PLC0415  pandas, once trials have ended
+        from deqbench.telling.report.content import content_of  # noqa: PLC0415  as above
 
-        page = write(result.folder)
+        frames = with_verdicts(load(result.folder), str(result.folder), lambda: registry)
+        content = cache(partial(content_of, frames))  # the terminal says what the page does
+    if report:
+        from deqbench.telling.report import write_frames  # noqa: PLC0415  matplotlib, as above
+
+        page = write_frames(frames, result.folder, content=content)
     if isinstance(listener, JsonLines):
         listener.emit("report", path=None if page is None else str(page), exit_code=result.exit_code)
         return
-    from deqbench.telling.loading import load  # noqa: PLC0415  as above
     from deqbench.telling.report.terminal import summary_lines  # noqa: PLC0415  as above
 
     width = shutil.get_terminal_size((WIDEST_TABLE, 24)).columns if sys.stdout.isatty() else WIDEST_TABLE
-    for line in summary_lines(load(result.folder), width):
+    for line in summary_lines(frames, width, content=content()):
         click.echo(line)
     if page is not None:
         click.echo(f"Report: {page}")

@@ -87,7 +87,7 @@ def _lines(offer: Offer, target: Any, parameters: Sequence[Parameter]) -> list[s
         *lines,
         f"Origin: {offer.origin.name}{version}",
         f"Target: {offer.entry.target}",
-        *_usage(offer, parameters),
+        *_usage(offer, target, parameters),
     ]
 
 
@@ -110,7 +110,7 @@ def _default(parameter: Parameter) -> str:
     return "nothing" if parameter.default is None else str(parameter.default)
 
 
-def _usage(offer: Offer, parameters: Sequence[Parameter]) -> list[str]:
+def _usage(offer: Offer, target: Any, parameters: Sequence[Parameter]) -> list[str]:
     """Return how a person asks for the component."""
     name, axis = offer.entry.name, offer.kind[:-1]
     if offer.kind == "suites":
@@ -118,8 +118,10 @@ def _usage(offer: Offer, parameters: Sequence[Parameter]) -> list[str]:
     given = [one for one in parameters if one.default is not None][:1]
     inside = ", ".join(f"{one.name} = {_toml(one.default)}" for one in given)
     table = f'{{ name = "{name}", {inside} }}' if inside else f'"{name}"'
-    if offer.kind in ("probes", "claims"):
+    if offer.kind == "probes" or hasattr(target, "read"):
         return [f"In a suite: {offer.kind} = [{table}]"]
+    if offer.kind == "claims":
+        return [f'In a suite with experiment = "claim": {axis} = {table}']
     return [f"In a suite: {axis} = {table}"]
 
 

@@ -26,7 +26,7 @@ from typing import TYPE_CHECKING, Any
 
 from deqbench.errors import StoreError
 from deqbench.keeping.lock import RunLock
-from deqbench.records import SCHEMA_VERSION, Record
+from deqbench.records import SCHEMA_VERSION, Record, check_schema
 from deqbench.trials import Trial
 
 if TYPE_CHECKING:
@@ -60,19 +60,18 @@ class Store:
         value = self._load(self._record_path(key))
         return None if value is None else Record.from_json(value)
 
-    def read_flat(self, key: str) -> tuple[Record, list[list[Any]]] | None:
-        """Return the record under a key without its curves, and beside it their rows as they are stored.
+    def read_plain(self, key: str) -> dict[str, Any] | None:
+        """Return the record under a key as its JSON (:meth:`Record.to_json`), or None.
 
-        For readers of millions of observations, who need no object for each.
+        For readers of a hundred thousand records and millions of observations, who need no object for each.
 
         Raises:
             StoreError: The file is damaged or has another schema.
         """
         value = self._load(self._record_path(key))
-        if value is None:
-            return None
-        points: list[list[Any]] = value.get("curves", [])
-        return Record.from_json({**value, "curves": []}), points
+        if value is not None:
+            check_schema(value)
+        return value
 
     def write(self, record: Record) -> None:
         """Store a record under its trial's key; on return it survives a power cut."""
@@ -158,7 +157,7 @@ class Store:
         return self._load(self.folder / "sources.json") or {}
 
     def _record_path(self, key: str) -> Path:
-        return self.folder / "records" / f"{key}.json"
+        return self.folder.joinpath("records", f"{key}.json")
 
     def _dump(self, name: str, value: Mapping[str, Any]) -> None:
         write_durably(self.folder / name, json.dumps(finite(value), indent=1, allow_nan=False) + "\n")
@@ -171,7 +170,8 @@ class Store:
 
     def _load(self, path: Path) -> dict[str, Any] | None:
         try:
-            value = json.loads(path.read_text(encoding="utf-8"))
+            with path.open("rb", buffering=0) as file:  # one read, for a run may hold a hundred thousand
+                value = json.loads(file.read())
         except FileNotFoundError:
             return None
         except (OSError, ValueError) as error:

@@ -49,7 +49,13 @@ def seed_everything(seed: int) -> None:
 
     random.seed(seed)
     np.random.seed(seed % _NUMPY_SEEDS)  # noqa: NPY002 -- plugins may draw from the global generator
-    torch.manual_seed(seed)
+    accelerators = getattr(torch, "accelerator", None)  # torch 2.6
+    if accelerators is not None and accelerators.current_accelerator() is None:
+        # This torch was built for the CPU alone. manual_seed would note its caller's whole stack three times,
+        # for devices that cannot come: a millisecond a seed, where a trial seeds a dozen times.
+        torch.default_generator.manual_seed(seed)
+    else:
+        torch.manual_seed(seed)
 
 
 @contextmanager

@@ -100,6 +100,8 @@ def make_plan(  # noqa: PLR0913  the parts of a run, each named by the caller
         retry_failed: Run again whatever did not end ok.
     """
     code = Code(registry)
+    for trial in trials:  # read while the nursery still imports; the data need it
+        code.of(trial)
     prints = fingerprints(trials, registry, pool)
     decider = Decider(store, code.files, fresh=fresh, retry_failed=retry_failed)
     planned: dict[str, Planned] = {}

@@ -111,7 +111,11 @@ def fingerprints(trials: Sequence[Trial], registry: Registry, pool: Pool) -> dic
     """
     needing = {key: trial for trial in trials if (key := data_key(trial)) is not None}
     jobs = (_loading(trial, registry) for trial in needing.values())
-    return {_outcome_key(outcome): _fingerprint(outcome) for outcome in pool.run(jobs)}
+    found = {}
+    for outcome in pool.run(jobs):
+        pool.provide(outcome.imported)
+        found[_outcome_key(outcome)] = _fingerprint(outcome)
+    return found
 
 
 def _dataset(trial: Trial) -> dict[str, Any]:

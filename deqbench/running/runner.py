@@ -27,7 +27,7 @@ from deqbench.running.planning import Plan, Planned, make_plan
 from deqbench.running.progress import Listener, Quiet
 from deqbench.suites.optional import left_out
 from deqbench.suites.suite import expand
-from deqbench.workers import Job, Pool
+from deqbench.workers import CORE, Job, Pool, likely_libraries
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterable, Mapping, Sequence
@@ -62,11 +62,19 @@ def run_suite(
     registry: Registry,
     options: RunOptions | None = None,
     listener: Listener | None = None,
+    started: Pool | None = None,
 ) -> RunResult:
     """Run whatever a suite's stored records do not answer yet.
 
     An interruption (Ctrl-C) ends the run in order: workers are killed, and what was in flight is
     recorded as interrupted.
+
+    Args:
+        suite: What to run.
+        registry: What components there are.
+        options: How it is run.
+        listener: Told of what happens.
+        started: Workers that were started ahead; used, and closed, if they are what this run needs.
 
     Raises:
         ConfigurationError: The suite or an option is wrong; nothing has run.
@@ -79,8 +87,8 @@ def run_suite(
     store = Store(run_folder(suite, options))
     with store.lock():
         refuse_full_disk(store.folder)
-        reuse = options.isolation == "worker"
-        with Pool(jobs=options.jobs, threads=suite.threads, reuse=reuse) as pool:
+        with _fitting(started, suite, options) as pool:
+            pool.provide(likely_libraries())
             plan = make_plan(
                 trials, registry, store, pool, fresh=options.fresh, retry_failed=options.retry_failed
             )
@@ -92,6 +100,18 @@ def run_suite(
             finally:
                 listener.close()
         return run.end()
+
+
+def _fitting(pool: Pool | None, suite: Suite, options: RunOptions) -> Pool:
+    """Return the pool if it is as the run needs it; else close it and return another."""
+    reuse = options.isolation == "worker"
+    needed = Pool(jobs=options.jobs, threads=suite.threads, preload=CORE, reuse=reuse)
+    if pool is None:
+        return needed
+    if (pool.jobs, pool.threads, pool.reuse) == (options.jobs, suite.threads, reuse):
+        return pool
+    pool.close()  # a second nursery beside it would slow what is measured
+    return needed
 
 
 def _environment(pool: Pool) -> Mapping[str, Any]:
@@ -172,7 +192,7 @@ class _Run:
         self.listener.planned(self.plan, self.store.folder)
 
     def execute(self, pool: Pool) -> None:
-        """Run what needs running; each record is stored before the next one is waited for."""
+        """Run what needs running; each record is stored before the next outcome is waited for."""
         for one in self.plan.unloadable:
             assert one.unloadable is not None
             why = one.unloadable
@@ -187,11 +207,12 @@ class _Run:
         def on_start(job: Job) -> None:
             self.listener.started(trial_of(job))
 
-        outcomes = pool.run(jobs, on_start=on_start, on_tick=self.listener.tick)
+        outcomes = pool.run(jobs, on_start=on_start, on_tick=self.listener.tick, ahead=True)
         try:
             # Closed at once, so that the pool has killed what was in flight before that is recorded.
             with closing(cast("Generator[Outcome]", outcomes)):
                 for outcome in outcomes:
+                    pool.provide(outcome.imported)
                     self._finish(record_of(outcome, trial_of(outcome.job)))
         except KeyboardInterrupt:
             self.interrupted = True

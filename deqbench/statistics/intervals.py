@@ -21,7 +21,7 @@ from math import isnan, nan, sqrt
 
 import numpy as np
 import numpy.typing as npt
-from scipy import stats
+from scipy import special
 
 LEVEL = 0.95
 RESAMPLES = 9999
@@ -140,7 +140,7 @@ def _ends(groups: list[Group], level: float, resamples: int, seed: int) -> tuple
             ratios.sort()
             ends = middle - error * ratios[-tail], middle - error * ratios[tail - 1]
             return (float(ends[0]), float(ends[1])), f"bootstrap-t{within}"
-    reach = float(stats.t.ppf((1 + level) / 2, _degrees(groups))) * error
+    reach = float(special.stdtrit(_degrees(groups), (1 + level) / 2)) * error
     return (middle - reach, middle + reach), f"t{within}"
 
 

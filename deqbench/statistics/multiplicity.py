@@ -16,7 +16,6 @@ from collections.abc import Sequence
 
 import numpy as np
 import numpy.typing as npt
-from scipy import stats
 
 Values = Sequence[float] | npt.NDArray[np.float64]
 
@@ -49,6 +48,8 @@ def benjamini_hochberg(p: Values) -> npt.NDArray[np.float64]:
     values, tested = _checked(p)
     adjusted = np.full(len(values), np.nan)
     if tested.any():
+        from scipy import stats  # noqa: PLC0415  half a second, for which only this adjustment need wait
+
         adjusted[tested] = stats.false_discovery_control(values[tested], method="bh")
     return adjusted
 

@@ -23,7 +23,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from scipy import stats
+import pandas as pd
 
 EXACT_UP_TO = 100_000
 """Sign patterns that are all counted; with more, that many are drawn."""
@@ -73,7 +73,7 @@ def sign_flip(
             len(values), 0, 1.0 if len(values) else float("nan"), f"sign flips of the {statistic}"
         )
     if ranked:
-        moved = np.sign(moved) * stats.rankdata(np.abs(moved))
+        moved = np.sign(moved) * pd.Series(np.abs(moved)).rank().to_numpy()
     # Sorted by size, and judged by |sum|: neither the order of the pairs nor the order of the two matters.
     moved = moved[np.lexsort((moved, np.abs(moved)))]
     exact = 2 ** min(len(moved), 64) <= EXACT_UP_TO

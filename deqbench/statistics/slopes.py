@@ -11,7 +11,6 @@ from math import nan
 
 import numpy as np
 import numpy.typing as npt
-from scipy import stats
 
 from deqbench.statistics.intervals import Interval
 
@@ -36,6 +35,8 @@ def theil_sen(x: npt.NDArray[np.float64], y: npt.NDArray[np.float64], level: flo
     if n > MOST_POINTS:
         order = np.argsort(x, kind="stable")[np.linspace(0, n - 1, MOST_POINTS).round().astype(int)]
         x, y = x[order], y[order]
+    from scipy import stats  # noqa: PLC0415  half a second, for which only rates need wait
+
     found = stats.theilslopes(y, x, alpha=level)
     if n < 3:
         return Interval(n, float(found.slope), nan, nan, level, "no interval from two points")

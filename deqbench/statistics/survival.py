@@ -8,8 +8,8 @@ The mean time is not known while some runs are censored; the mean of min(time, h
 watched up to the horizon. The default horizon is therefore the smallest budget among the runs compared: a
 comparison says nothing about what lies beyond.
 
-Sources: Kaplan and Meier (1958), by ``scipy.stats.ecdf``; Mantel (1966), by ``scipy.stats.logrank``;
-Royston and Parmar (2013) for the restricted mean as a summary [RECALL].
+Sources: Kaplan and Meier (1958), the curve by ``scipy.stats.ecdf``; Mantel (1966), by
+``scipy.stats.logrank``; Royston and Parmar (2013) for the restricted mean as a summary [RECALL].
 """
 
 from __future__ import annotations
@@ -17,14 +17,16 @@ from __future__ import annotations
 import warnings
 from dataclasses import dataclass
 from math import inf
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-from scipy import stats
 
 from deqbench.statistics.intervals import LEVEL, Interval, mean_interval
+
+if TYPE_CHECKING:
+    from scipy import stats
 
 Values = npt.NDArray[np.float64]
 
@@ -71,15 +73,23 @@ def time_to_target(times: pd.DataFrame, level: float = LEVEL) -> TimeToTarget:
     failed = times["failed"].to_numpy(dtype=bool) & ~reached
     n, hits = len(times), int(reached.sum())
     curve = _curve(time, reached, level)
-    half = curve.loc[curve["reached"] >= 0.5 - 1e-12, "time"]
-    median = float(half.iloc[0]) if len(half) else inf
-    return TimeToTarget(n, hits, n - hits - int(failed.sum()), curve, median)
+    return TimeToTarget(n, hits, n - hits - int(failed.sum()), curve, _median(time, reached))
+
+
+def _median(time: Values, reached: npt.NDArray[np.bool_]) -> float:
+    """Return the time by which half have reached the target, by Kaplan and Meier's product; else infinity."""
+    when, arrived = np.unique(time[reached], return_counts=True)
+    watched = len(time) - np.searchsorted(np.sort(time), when)
+    half = when[1 - np.cumprod((watched - arrived) / watched) >= 0.5 - 1e-12]
+    return float(half[0]) if len(half) else inf
 
 
 def _curve(time: Values, reached: npt.NDArray[np.bool_], level: float) -> pd.DataFrame:
     start = pd.DataFrame({"time": [0.0], "reached": [0.0], "low": [np.nan], "high": [np.nan]})
     if not reached.any():
         return start
+    from scipy import stats  # noqa: PLC0415  half a second, for which only a curve need wait
+
     left = stats.ecdf(_censored(time, reached)).sf
     with warnings.catch_warnings():  # where all or none are left the formula has no interval: nan says so
         warnings.simplefilter("ignore", RuntimeWarning)
@@ -100,6 +110,8 @@ def _curve(time: Values, reached: npt.NDArray[np.bool_], level: float) -> pd.Dat
 
 def _censored(time: Values, reached: npt.NDArray[np.bool_]) -> stats.CensoredData:
     """Return scipy's censored data; who failed is watched for ever, beyond all finite times."""
+    from scipy import stats  # noqa: PLC0415  as above
+
     finite = time[np.isfinite(time)]
     beyond = 2 * finite.max(initial=0.0) + 1
     return stats.CensoredData(uncensored=time[reached], right=np.minimum(time[~reached], beyond))
@@ -127,12 +139,15 @@ def restricted_means(
     rows = []
     clipped = restricted_times(times, horizon=horizon)
     for (entry, target), group in clipped.groupby(["entry", "target"], sort=False):
-        told = time_to_target(group, level)
+        time, reached = group["time"].to_numpy(dtype="float64"), group["reached"].to_numpy(dtype=bool)
+        n, hits = len(group), int(reached.sum())
+        failed = int((group["failed"].to_numpy(dtype=bool) & ~reached).sum())
         mean: Interval = mean_interval(group["restricted"].to_numpy(dtype="float64"), level, seed=seed)
-        counts = {name: getattr(told, name) for name in ("n", "reached", "censored", "failed")}
-        row = {"entry": entry, "target": target, **counts, "censored_share": told.censored_share}
+        row = {"entry": entry, "target": target, "n": n, "reached": hits, "censored": n - hits - failed}
+        row |= {"failed": failed, "censored_share": (n - hits - failed) / n}
         row |= {"horizon": float(group["horizon"].iloc[0]), "mean": mean.estimate}
-        rows.append(row | {"low": mean.low, "high": mean.high, "method": mean.method, "median": told.median})
+        row |= {"low": mean.low, "high": mean.high, "method": mean.method, "median": _median(time, reached)}
+        rows.append(row)
     return pd.DataFrame(rows, columns=list(MEAN_COLUMNS))
 
 
@@ -188,6 +203,8 @@ def logrank(first: pd.DataFrame, second: pd.DataFrame) -> float:
     late = [int((time >= events.min()).sum()) for time, _ in both]
     if min(late) == 0:  # one side was no longer watched when the first run arrived: nothing to compare
         return float("nan")
+    from scipy import stats  # noqa: PLC0415  as above
+
     one, two = (_censored(time, reached) for time, reached in both)
     with np.errstate(invalid="ignore", divide="ignore"):
         return float(stats.logrank(one, two).pvalue)

@@ -121,13 +121,18 @@ def times_to_targets(  # noqa: PLR0913  a metric, its direction, a grid and a cl
     watched, runs = _read(curves, tried, name, clock, sign=-1.0 if higher_is_better else 1.0)
     failed = ~tried["status"].isin(WATCHED).to_numpy() | np.isnan(watched)
     never = np.where(failed, np.inf, watched)
-    parts = []
-    for target in targets:
-        first = runs.first(-target if higher_is_better else target)
-        part = tried[["key", "dataset", "entry", "seed"]].assign(target=float(target))
-        part["time"], part["reached"] = np.where(np.isnan(first), never, first), ~np.isnan(first)
-        parts.append(part.assign(failed=failed, watched=np.nan_to_num(watched)))
-    return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=list(COLUMNS))
+    count = len(targets)
+    if not count:
+        return pd.DataFrame(columns=list(COLUMNS))
+    first = np.stack([runs.first(-target if higher_is_better else target) for target in targets])
+    table = tried[["key", "dataset", "entry", "seed"]].take(np.tile(np.arange(len(tried)), count))
+    return table.reset_index(drop=True).assign(
+        target=np.repeat(np.asarray(targets, dtype=np.float64), len(tried)),
+        time=np.where(np.isnan(first), never, first).ravel(),
+        reached=~np.isnan(first).ravel(),
+        failed=np.tile(failed, count),
+        watched=np.tile(np.nan_to_num(watched), count),
+    )
 
 
 @dataclass(frozen=True)

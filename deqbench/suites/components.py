@@ -70,12 +70,17 @@ class Components:
         """Return whether a model calls for a solver and a gradient."""
         return bool(getattr(self.registry.target("models", model.name), "implicit", False))
 
+    def reads(self, claim: Ref) -> bool:
+        """Return whether a claim reads the records of a run."""
+        return hasattr(self.registry.target("claims", claim.name), "read")
+
 
 def component_mistakes(raw: Mapping[str, Any], components: Components) -> Iterator[Mistake]:
     """Yield the mistakes in all components of a suite, as a table that may be malformed elsewhere."""
     for kind in ("probes", "claims"):
         for path, ref in _refs(raw.get(kind, ()), (kind,)):
             yield from _unusable(kind, ref, path, components)
+    yield from _silent_claims(raw, components)
     defaults = _table(raw.get("defaults"))
     for axis in AXES:
         for path, ref in _refs(defaults.get(axis, ()), ("defaults", axis)):
@@ -115,6 +120,17 @@ def _unusable(kind: str, ref: Ref, path: KeyPath, components: Components) -> Ite
         yield from (Mistake(path, sentence) for sentence in error.mistakes)
     except DeqbenchError as error:
         yield Mistake(path, str(error))
+
+
+def _silent_claims(raw: Mapping[str, Any], components: Components) -> Iterator[Mistake]:
+    """Yield the claims named by the suite that would find nothing in the records of any run."""
+    for path, ref in _refs(raw.get("claims", ()), ("claims",)):
+        if components.usable("claims", ref) and not components.reads(ref):
+            yield Mistake(
+                path,
+                f"'{ref.name}' reads no records: it examines by itself. Name it in a grid, "
+                f'claim = "{ref.name}", of a suite with experiment = "claim".',
+            )
 
 
 def variants(axis: str, ref: Ref, vary: Mapping[str, Any]) -> Iterator[Ref]:

@@ -191,7 +191,7 @@ class Suite(_Table):
         dtype: Type of data and parameters.
         threads: Threads of a trial; fixed, because they change the last bits.
         probes: What is observed along a trial.
-        claims: What is to be judged of the tables.
+        claims: Claims that read records, judged on this run's and told in its report.
         primary: The metric that ranks entries; None for the task's score.
         evaluations: About how many times the probes look, besides the start and the end.
         repeats: Timed runs of a trial that measures a solve, whose median counts.

@@ -13,7 +13,7 @@ from deqbench.statistics.failures import higher_is_better
 from deqbench.statistics.survival import common_budget
 from deqbench.statistics.targets import target_grid, times_to_targets
 from deqbench.telling.equal_budgets import with_operations
-from deqbench.telling.tables import Frames, primary_metric, summed
+from deqbench.telling.tables import Frames, primary_metric, rows_at, summed
 
 MOST_GROUNDS = 3
 """Data sets of which attainment is told."""
@@ -68,11 +68,11 @@ def attained_by(frames: Frames, axis: str, datasets: int = MOST_GROUNDS) -> list
 def _of(frames: Frames, curves: pd.DataFrame, dataset: str, column: str) -> Attained | None:
     metric = primary_metric(frames, dataset)
     better = higher_is_better(metric)
-    observed = curves[(curves["dataset"] == dataset) & (curves["name"] == metric)]
+    observed = rows_at(curves, frames.places(dataset, metric))
     targets = target_grid(observed, metric, higher_is_better=better, count=COUNT)
     if not len(targets):
         return None
-    rows = frames.trials[frames.trials["dataset"] == dataset]
+    rows = frames.on(dataset)
     read = observed.groupby("key", sort=False, observed=True)[column].max().reindex(rows["key"])
     ok = (rows["status"] == Status.OK).to_numpy()
     unread = set(rows.loc[ok & ~np.isfinite(read.to_numpy(dtype="float64")), "label"])

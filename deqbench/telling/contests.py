@@ -71,7 +71,7 @@ def contest(frames: Frames, dataset: str, metric: str = "", among: Sequence[str]
         among: Labels that take part; all by default.
     """
     name = metric or primary_metric(frames, dataset)
-    rows = frames.trials.loc[frames.trials["dataset"] == dataset]
+    rows = frames.on(dataset)
     return contest_of(rows.assign(**{name: summed(rows, name)}), name, counted_of(frames, name), among)
 
 
@@ -91,7 +91,8 @@ def contest_of(
         counted: Statuses of trials whose value is a result.
         among: Labels that take part; all by default.
     """
-    tried = rows[(rows["status"] != PENDING) & (rows["label"].isin(among) if len(among) else True)]
+    told = rows[["dataset", "label", "seed", "status", metric]]  # few columns of many: each mask copies them
+    tried = told[(told["status"] != PENDING) & (told["label"].isin(among) if len(among) else True)]
     values = tried[metric].to_numpy(dtype="float64", na_value=np.nan)
     ok = tried["status"].isin(counted).to_numpy() & np.isfinite(values)
     if not ok.any():

@@ -19,7 +19,7 @@ import pandas as pd
 
 from deqbench.records import Status
 from deqbench.telling.contests import Contest, contest_of
-from deqbench.telling.tables import Frames, primary_metric, summed
+from deqbench.telling.tables import Frames, primary_metric, rows_at, summed
 
 CLOCKS = ("seconds", "operations")
 """What may be spent equally."""
@@ -69,8 +69,8 @@ def at_equal_cost(frames: Frames, curves: pd.DataFrame, dataset: str, clock: str
         left out, and named: a trainer of another library, whose operations nobody counts.
     """
     metric = primary_metric(frames, dataset)
-    rows = frames.trials[frames.trials["dataset"] == dataset]
-    observed = curves[(curves["dataset"] == dataset) & (curves["name"] == metric)]
+    rows = frames.on(dataset)
+    observed = rows_at(curves[["key", "value", clock]], frames.places(dataset, metric))
     last = observed.groupby("key", sort=False, observed=True)[clock].max()
     ends = last.reindex(rows["key"]).to_numpy(dtype="float64")
     ok = (rows["status"] == Status.OK).to_numpy()
@@ -100,7 +100,7 @@ def value_at(curves: pd.DataFrame, clock: str, budget: float) -> pd.Series[float
 
 def parameters_of(frames: Frames, dataset: str) -> dict[str, float]:
     """Return how many parameters each entry of a data set has, as far as that was counted."""
-    rows = frames.trials[frames.trials["dataset"] == dataset]
+    rows = frames.on(dataset)
     counts = summed(rows, "parameters").groupby(rows["label"].to_numpy(dtype=object), sort=False).max()
     return {str(label): float(count) for label, count in counts.items() if np.isfinite(count) and count > 0}
 

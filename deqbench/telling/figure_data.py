@@ -7,6 +7,8 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import pandas as pd
 
+from deqbench.telling.tables import grouped
+
 
 def thinned(table: pd.DataFrame, by: Sequence[str], most: int) -> pd.DataFrame:
     """Return at most so many rows of every group, even in their order, the first and the last included.
@@ -17,10 +19,10 @@ def thinned(table: pd.DataFrame, by: Sequence[str], most: int) -> pd.DataFrame:
         most: Rows kept of each, >= 2.
     """
     kept = [
-        group.iloc[np.unique(np.linspace(0, len(group) - 1, most).round().astype(int))]
-        for _, group in table.groupby(list(by), sort=False, dropna=False)
+        group[np.unique(np.linspace(0, len(group) - 1, most).round().astype(int))]
+        for group in grouped(table, by)
     ]
-    return pd.concat(kept, ignore_index=True) if kept else table
+    return table.take(np.concatenate(kept)).reset_index(drop=True) if kept else table
 
 
 def at_marks(

@@ -16,7 +16,7 @@ from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullLocato
 from deqbench.statistics.comparison import Comparison
 from deqbench.statistics.equivalence import Verdict
 from deqbench.statistics.paired import PairState
-from deqbench.telling.looks import INK, PAPER, STYLE, Look, looks
+from deqbench.telling.looks import INK, PAPER, STYLE, Look, looks, titled
 from deqbench.telling.pictures import Picture
 from deqbench.telling.rivals import Rivals
 from deqbench.telling.tables import Frames
@@ -82,7 +82,7 @@ def _panel(axes: Axes, one: Rivals, styles: Mapping[str, Look], words: Callable[
     axes.set_yticks(range(len(one.compared)), [each.first for each in one.compared])
     axes.tick_params(axis="y", length=0)
     axes.grid(visible=False, axis="y")
-    axes.set_title(f"{one.dataset}: against {one.best}", loc="left")
+    titled(axes, f"{one.dataset}: against {one.best}")
     better = "worse to the left" if measure.higher_is_better else "worse to the right"
     title = words(measure.name).removesuffix(" (%)")
     unit = "ratio of " if ratio else "points of " if share else "difference in "

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
-import seaborn as sns
 from matplotlib.colors import ListedColormap
 from matplotlib.figure import Figure
 
@@ -108,6 +107,8 @@ def shades(values: pd.DataFrame) -> pd.DataFrame:
 
 
 def _draw(axes: Axes, values: pd.DataFrame, words: pd.DataFrame, decades: float) -> None:
+    import seaborn as sns  # noqa: PLC0415  half a second, for which only a run on maps need wait
+
     shade = shades(values)
     sns.heatmap(
         shade,

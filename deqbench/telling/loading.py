@@ -17,7 +17,8 @@ import pandas as pd
 
 from deqbench.errors import StoreError
 from deqbench.keeping.store import Store
-from deqbench.records import Record
+from deqbench.records import Status
+from deqbench.telling.collecting import uncollected
 from deqbench.telling.naming import dataset_name, entry_names, flat, short_labels
 from deqbench.telling.subjects import subject_of
 from deqbench.telling.tables import CURVE_COLUMNS, PENDING, Frames
@@ -33,7 +34,11 @@ def load(folder: Path | str) -> Frames:
     Raises:
         StoreError: No run lies there, or a file of it is damaged.
     """
-    store = Store(folder)
+    with uncollected():
+        return _load(Store(folder))
+
+
+def _load(store: Store) -> Frames:
     plan = store.plan()
     if not plan:
         raise StoreError("The plan of this run holds no trials: there is nothing to tell.")
@@ -43,18 +48,22 @@ def load(folder: Path | str) -> Frames:
     observed, judged = Observed(), {}
     rows = []
     for key, trial in planned.items():
-        record, points = store.read_flat(key) or (None, ())
-        if record is not None:
-            observed.take(key, points)
+        record = store.read_plain(key)
         rows.append(_row(key, trial, record))
-        if record is not None and record.judgement is not None:
-            judged[key] = record.judgement
+        if record is not None:
+            observed.take(key, record.get("curves", ()))
+            if record.get("judgement") is not None:
+                judged[key] = record["judgement"]
     trials = _trials(rows, list(planned.values()))
-    facts = {name: _or_empty(store, name) for name in ("environment", "run")}
-    curves = observed.frame(trials)
-    rests = _provenance(planned.values())
     return Frames(
-        trials, curves, store.suite(), **facts, judgements=judged, protocol=protocol, provenance=rests
+        trials,
+        observed.frame(trials),
+        store.suite(),
+        environment=_or_empty(store, "environment"),
+        run=_or_empty(store, "run"),
+        judgements=judged,
+        protocol=protocol,
+        provenance=_provenance(planned.values()),
     )
 
 
@@ -126,7 +135,7 @@ def _trials(rows: Sequence[Mapping[str, Any]], planned: Sequence[Trial]) -> pd.D
     return trials[_ordered(list(trials.columns))]
 
 
-def _row(key: str, trial: Trial, record: Record | None) -> dict[str, Any]:
+def _row(key: str, trial: Trial, record: Mapping[str, Any] | None) -> dict[str, Any]:
     row: dict[str, Any] = {"key": key, "seed": trial.seed}
     axes = subject_of(trial.experiment).axes
     row |= dict.fromkeys(axes) | {axis: ref.name for axis, ref in trial.components.items()}
@@ -137,12 +146,13 @@ def _row(key: str, trial: Trial, record: Record | None) -> dict[str, Any]:
     row |= flat(trial.settings)
     row |= {"data_digest": digest} if (digest := trial.provenance.get("data")) else {}
     if record is not None:
-        row |= {"status": record.status.value, "reason": record.reason, "detail": record.detail}
-        row |= {**record.metrics, **record.costs}
-        row |= {} if record.judgement is None else {"verdict": record.judgement["verdict"]}
-        row |= {"device_name": record.host.get("device")}
-        if record.host.get("hessian_products_by"):
-            row |= {"hessian_products_by": record.host["hessian_products_by"]}
+        status = Status(record["status"]).value
+        row |= {"status": status, "reason": record["reason"], "detail": record["detail"]}
+        row |= {**record["metrics"], **record["costs"]}
+        row |= {} if record.get("judgement") is None else {"verdict": record["judgement"]["verdict"]}
+        row |= {"device_name": record["host"].get("device")}
+        if record["host"].get("hessian_products_by"):
+            row |= {"hessian_products_by": record["host"]["hessian_products_by"]}
     return row
 
 

@@ -13,7 +13,7 @@ from matplotlib.colors import to_rgba
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullLocator
 
 from deqbench.statistics.failures import higher_is_better
-from deqbench.telling.looks import INK, STYLE, Look, legend, looks, panels
+from deqbench.telling.looks import INK, STYLE, Look, legend, looks, panels, titled
 from deqbench.telling.pictures import Picture
 from deqbench.telling.scales import scale_score
 from deqbench.telling.tables import Frames, summary
@@ -79,7 +79,8 @@ def _picture(frames: Frames, table: pd.DataFrame, axis: str) -> Picture | None:
     for dataset, axes in zip(datasets, places, strict=False):
         points = _points(table[table["dataset"] == dataset], column, unit)
         _panel(axes, points, styles)
-        axes.set(xlabel=words, title=dataset)
+        axes.set_xlabel(words)
+        titled(axes, dataset)
         behind.append(points)
     for axes in places[len(datasets) :]:
         axes.set_visible(False)

@@ -51,7 +51,7 @@ class Pooled:
 
 def pooled(frames: Frames) -> tuple[Pooled, ...]:
     """Return the comparisons of a run, one a primary metric, with p corrected over all of them together."""
-    if frames.suite.get("experiment") == "claim":
+    if frames.about_claims:
         return ()
     metrics: dict[str, list[str]] = {}
     for dataset in map(str, dict.fromkeys(frames.trials["dataset"])):

@@ -62,7 +62,7 @@ _Asked = tuple[str, tuple[float, ...], Contest | None, tuple[str, ...]]
 
 def leads(frames: Frames) -> tuple[Lead, ...]:
     """Return the comparisons of a run, with p corrected over all of them; none for a run of claims."""
-    if frames.suite.get("experiment") == "claim":
+    if frames.about_claims:
         return ()
     made = list(_every(frames))
     family = as_family([one.compared for one in made])

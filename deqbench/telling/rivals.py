@@ -40,7 +40,7 @@ class Rivals:
 
 def rivals(frames: Frames) -> tuple[Rivals, ...]:
     """Return the comparisons of each data set, with p corrected over all of them; none for claims."""
-    if frames.suite.get("experiment") == "claim":
+    if frames.about_claims:
         return ()
     datasets = [str(dataset) for dataset in dict.fromkeys(frames.trials["dataset"])][:MOST_GROUNDS]
     most = _most(frames, len(datasets))

@@ -58,7 +58,7 @@ def _scale_y(axes: Axes, name: str, values: npt.NDArray[np.float64]) -> None:
         _stretch(axes, low, high)
     elif "loss" in name and low > 0 and high > 10 * low:
         axes.set_yscale("log")
-        axes.yaxis.set_major_locator(LogLocator(subs=(1.0,) if high > 1e4 * low else (1.0, 2.0, 5.0)))
+        axes.yaxis.set_major_locator(LogLocator(subs=(1.0,) if high > 1e2 * low else (1.0, 2.0, 5.0)))
         axes.yaxis.set_major_formatter(FuncFormatter(_plain))
         axes.yaxis.set_minor_locator(NullLocator())
         axes.set_ylim(low / 1.2, high * 1.2)

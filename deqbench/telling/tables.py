@@ -8,12 +8,14 @@ has not run yet is ``pending``. The summary ranks failures behind every number
 from __future__ import annotations
 
 import importlib.util
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
+import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from deqbench.errors import ConfigurationError
@@ -22,6 +24,9 @@ from deqbench.statistics.failures import failures_last, higher_is_better
 from deqbench.statistics.medians import median_interval
 from deqbench.telling.subjects import Subject, subject_of
 from deqbench.trials import PROTOCOL
+
+if TYPE_CHECKING:
+    from deqbench.telling.report.claims import Judged
 
 PENDING = "pending"
 """Status of a planned trial that has no record yet."""
@@ -52,6 +57,8 @@ class Frames:
         protocol: Version of what a trial means.
         provenance: What the results rest on, ``experiment``, ``data:digits``, ``model:mlp``, ..., to the
             digests of its code or bytes: of data one a seed, of code more than one if versions differ.
+        verdicts: On the claims that the suite names and that read records: whoever tells the run puts them
+            here, for claims are plugins' and a folder holds none.
     """
 
     trials: pd.DataFrame
@@ -62,11 +69,56 @@ class Frames:
     judgements: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     protocol: int = PROTOCOL
     provenance: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    verdicts: tuple[Judged, ...] = ()
 
     @property
     def subject(self) -> Subject:
         """What the run's experiment is about."""
         return subject_of(self.suite.get("experiment"))
+
+    @property
+    def about_claims(self) -> bool:
+        """Whether every trial judged a claim, so that there are no entries to compare."""
+        return self.suite.get("experiment") == "claim"
+
+    def observed(self, dataset: str, name: str) -> pd.DataFrame:
+        """Return the curve rows of one observation on one data set, in their order."""
+        return rows_at(self.curves, self.places(dataset, name))
+
+    def places(self, dataset: str, name: str) -> npt.NDArray[np.intp]:
+        """Return the places of the curve rows of one observation on one data set, in their order."""
+        return self._places.get((str(dataset), name), np.empty(0, dtype=np.intp))
+
+    def on(self, dataset: str) -> pd.DataFrame:
+        """Return the trials on one data set, in their order."""
+        return self._grounds[dataset] if dataset in self._grounds else self.trials.iloc[:0]
+
+    @cached_property
+    def primaries(self) -> Mapping[str, str]:
+        """Data set to the metric that compares its entries: the suite's, or the first score seen."""
+        wanted = [self.suite["primary"]] if self.suite.get("primary") else []
+        candidates = [str(name) for name in (*wanted, *self.subject.scores)]
+        return {
+            dataset: next(
+                (name for name in candidates if name in rows and rows[name].notna().any()), candidates[0]
+            )
+            for dataset, rows in self._grounds.items()
+        }
+
+    # Found once, as each figure and half of the tables ask.
+
+    @cached_property
+    def _places(self) -> dict[tuple[str, str], npt.NDArray[np.intp]]:
+        groups = self.curves.groupby(["dataset", "name"], sort=False, observed=True)
+        found = cast("Mapping[tuple[str, str], npt.NDArray[np.intp]]", groups.indices)  # the stubs: Hashable
+        return {(str(dataset), str(name)): rows for (dataset, name), rows in found.items()}
+
+    @cached_property
+    def _grounds(self) -> dict[str, pd.DataFrame]:
+        return {
+            str(rows["dataset"].iloc[0]): rows
+            for rows in map(self.trials.take, grouped(self.trials, ["dataset"]))
+        }
 
     @cached_property
     def summed_up(self) -> pd.DataFrame:
@@ -106,13 +158,31 @@ def _written(frames: Frames) -> dict[str, pd.DataFrame]:
 
 def primary_metric(frames: Frames, dataset: str) -> str:
     """Return the metric that compares a data set's entries: the suite's, or the first score seen."""
-    rows = frames.trials[frames.trials["dataset"] == dataset]
-    wanted = [frames.suite["primary"]] if frames.suite.get("primary") else []
-    candidates = [*wanted, *frames.subject.scores]
-    for name in candidates:
-        if name in rows and rows[name].notna().any():
-            return str(name)
-    return str(candidates[0])
+    return frames.primaries[dataset]
+
+
+def rows_at(curves: pd.DataFrame, places: npt.NDArray[np.intp]) -> pd.DataFrame:
+    """Return some curve rows; keys of a large run that none of them has are no longer categories.
+
+    Whoever groups them by key would go through the hundred thousand of the run each time.
+    """
+    rows = curves.take(places)
+    keys = rows["key"].dtype
+    if isinstance(keys, pd.CategoricalDtype) and len(keys.categories) > _MANY:
+        return rows.assign(key=rows["key"].cat.remove_unused_categories())
+    return rows
+
+
+_MANY = 5000
+"""Keys from which on leaving some out is worth its time."""
+
+
+def grouped(table: pd.DataFrame, names: Sequence[str]) -> list[npt.NDArray[np.intp]]:
+    """Return the places of the rows that share these columns, groups in order of first appearance."""
+    if table.empty:
+        return []
+    codes = table.groupby(list(names), sort=False, dropna=False, observed=True).ngroup().to_numpy()
+    return np.split(np.argsort(codes, kind="stable"), np.cumsum(np.bincount(codes))[:-1])
 
 
 def summary(frames: Frames) -> pd.DataFrame:
@@ -131,13 +201,16 @@ def summary(frames: Frames) -> pd.DataFrame:
 
 def _summary(frames: Frames) -> pd.DataFrame:
     trials = frames.trials
-    metrics = {dataset: primary_metric(frames, dataset) for dataset in dict.fromkeys(trials["dataset"])}
-    wanted = dict.fromkeys([*metrics.values(), *frames.subject.numbers, "parameters"])
-    numbers = pd.DataFrame({name: summed(trials, name) for name in wanted})
-    groups = trials.groupby(["dataset", "entry"], sort=False, dropna=False)
+    wanted = dict.fromkeys([*frames.primaries.values(), *frames.subject.numbers, "parameters"])
+    numbers = {name: np.asarray(summed(trials, name), dtype=np.float64) for name in wanted}
+    texts = {name: trials[name].to_numpy(dtype=object) for name in ("dataset", "entry", "label", "status")}
     rows = [
-        _summary_row(frames.subject, group, numbers.loc[group.index], metrics[dataset])
-        for (dataset, _), group in cast("Iterator[tuple[tuple[str, str], pd.DataFrame]]", groups)
+        _summary_row(
+            frames,
+            {name: column[group] for name, column in texts.items()},
+            {name: column[group] for name, column in numbers.items()},
+        )
+        for group in grouped(trials, ["dataset", "entry"])
     ]
     table = pd.DataFrame(rows)
     measured = [name for name in table if name in SCORE_COLUMNS or not table[name].isna().all()]
@@ -150,24 +223,33 @@ def failure_counts(statuses: Sequence[str]) -> dict[str, int]:
     return {status: list(statuses).count(status) for status in order if status in set(statuses)}
 
 
-def _summary_row(subject: Subject, group: pd.DataFrame, numbers: pd.DataFrame, metric: str) -> dict[str, Any]:
-    ok = group["status"] == Status.OK
-    failures = failure_counts(list(group["status"]))
+def _summary_row(
+    frames: Frames,
+    texts: Mapping[str, npt.NDArray[np.object_]],
+    numbers: Mapping[str, npt.NDArray[np.float64]],
+) -> dict[str, Any]:
+    """Return an entry's row, given the columns of its trials on one data set."""
+    subject, status = frames.subject, texts["status"]
+    dataset, n = str(texts["dataset"][0]), len(status)
+    ok, measured = status == Status.OK, np.isin(status, [str(each) for each in MEASURED])
+    failures = failure_counts(list(status))
+    metric = primary_metric(frames, dataset)
+    sizes = numbers["parameters"][~np.isnan(numbers["parameters"])]
     row: dict[str, Any] = {
-        "dataset": str(group["dataset"].iloc[0]),
-        "entry": str(group["entry"].iloc[0]),
-        "label": group["label"].iloc[0],
-        "n": len(group),
+        "dataset": dataset,
+        "entry": str(texts["entry"][0]),
+        "label": texts["label"][0],
+        "n": n,
         "ok": int(ok.sum()),
         "failures": ", ".join(f"{status} {count}" for status, count in failures.items()),
         "metric": metric,
-        "coverage": median_interval([0.0] * len(group)).coverage,
-        "parameters": numbers["parameters"].max(),
+        "coverage": median_interval([0.0] * n).coverage,
+        "parameters": sizes.max() if len(sizes) else np.nan,
     }
     for name, column in {"score": metric, **{number: number for number in subject.numbers}}.items():
         values = numbers[column]
-        counted = group["status"].isin(MEASURED) if column in subject.findings else ok
-        if counted.any() and values[counted].isna().all():
+        counted = measured if column in subject.findings else ok
+        if counted.any() and np.isnan(values[counted]).all():
             continue  # nobody measured it: unknown, not infinite
         more = higher_is_better(column)
         interval = median_interval(failures_last(values, counted, higher_is_better=more))

@@ -10,6 +10,7 @@
 from __future__ import annotations
 
 from deqbench.workers.jobs import Job, Outcome
-from deqbench.workers.pool import PRELOAD, Pool
+from deqbench.workers.pool import Pool
+from deqbench.workers.preloading import CORE, PRELOAD, likely_libraries
 
-__all__ = ["PRELOAD", "Job", "Outcome", "Pool"]
+__all__ = ["CORE", "PRELOAD", "Job", "Outcome", "Pool", "likely_libraries"]

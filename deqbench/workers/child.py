@@ -20,6 +20,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+from deqbench.workers.preloading import imported_libraries, preload
 from deqbench.workers.processes import (
     descendants,
     kill_group,
@@ -30,24 +31,6 @@ from deqbench.workers.processes import (
 
 JOB, EMITTED, RESULT, FAILURE = "job.json", "emitted.jsonl", "result.json", "failure.json"
 STDOUT, STDERR, STARTED = "stdout.txt", "stderr.txt", "started"
-
-PREFIX_LINES = "deqbench worker"
-
-
-def preload(modules: Sequence[str]) -> None:
-    """Import what most jobs need; one that cannot be is left for the job to report.
-
-    Args:
-        modules: Names of modules; ``module:function`` is called too, for what it remembers.
-    """
-    for name in modules:
-        try:
-            module, _, function = name.partition(":")
-            imported = importlib.import_module(module)
-            if function:
-                getattr(imported, function)()
-        except Exception as error:  # noqa: BLE001 -- whatever it is, it must not stop jobs that do not need it
-            print(f"{PREFIX_LINES}: cannot preload {name}: {error}", file=sys.stderr, flush=True)
 
 
 def run_job(folder: Path) -> int:
@@ -63,7 +46,7 @@ def run_job(folder: Path) -> int:
     try:
         with _emitter(folder / EMITTED) as emit:
             result = _load(request["target"])(request["payload"], emit)
-        text = json.dumps({"result": result})
+        text = json.dumps({"result": result, "imported": imported_libraries()})
     except BaseException as error:  # noqa: BLE001 -- the worker's one border: everything becomes a row
         traceback.print_exc()
         write_atomically(folder / FAILURE, json.dumps(_described(error)))

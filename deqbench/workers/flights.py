@@ -120,7 +120,7 @@ class Flight:
         returned = _read_json(self.folder / RESULT)
         # A sentence stands: asking a worker where it hangs interrupts what it waits for.
         if returned is not None and self.sentence is None:
-            return replace(facts, result=returned["result"])
+            return replace(facts, result=returned["result"], imported=tuple(returned["imported"]))
         status, reason = self.sentence or self._verdict(ended.code)
         name = _signal_name(-ended.code) if ended.code < 0 else None
         return replace(facts, status=status, reason=reason, signal=name, detail=self.detail())

@@ -36,12 +36,14 @@ class ForkStarter:
         threads: Threads of each numerical library.
         modules: What the nursery imports.
         reuse: Whether a worker that has returned takes the next job.
+        ahead: Whether the worker of the next job is forked while this one starts.
     """
 
     folder: Path
     threads: int
     modules: Sequence[str]
     reuse: bool = False
+    ahead: bool = False
     _buffer: bytes = field(default=b"", init=False)
     _ready: bool = field(default=False, init=False)
 
@@ -56,6 +58,7 @@ class ForkStarter:
                     os.getpid(),
                     str(self.folder),
                     list(self.modules),
+                    self.ahead,
                 ),
                 env=worker_environment(self.threads),
                 pass_fds=[theirs.fileno()],
@@ -69,6 +72,9 @@ class ForkStarter:
     def log(self) -> Path:
         """What the nursery itself printed."""
         return self.folder / "nursery.txt"
+
+    def preload(self, modules: Sequence[str]) -> None:  # noqa: D102 -- see Starter
+        self._ask("preload", list(modules))
 
     def start(self, job: int, folder: Path) -> None:  # noqa: D102 -- see Starter
         self._ask("start", job, str(folder), self.reuse)

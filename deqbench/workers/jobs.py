@@ -42,11 +42,12 @@ class Outcome:
         detail: Last lines of the worker's standard error, where there is a status: the traceback,
             or where it hung.
         signal: Name of the signal that ended the worker, e.g. ``SIGSEGV``.
-        wall_seconds: From the fork to the end of the process; start-up of an interpreter is not in
-            it.
+        wall_seconds: From the start, or the handing over to a process that waited, to the end of the
+            process; start-up of an interpreter is not in it.
         emitted: What the target emitted, in order, up to its end.
         peak_bytes: Largest resident memory seen of the process or its group, with what it
             inherited; None if unknown.
+        imported: Which of ``preloading.LIBRARIES`` the worker had imported when the target returned.
     """
 
     job: Job
@@ -58,6 +59,7 @@ class Outcome:
     wall_seconds: float = 0.0
     emitted: tuple[Any, ...] = ()
     peak_bytes: int | None = None
+    imported: tuple[str, ...] = ()
 
     @property
     def returned(self) -> bool:

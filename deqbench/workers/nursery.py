@@ -11,11 +11,13 @@ inherit the pipe by which it notices its parent's death, so that a worker that h
 killed run.
 
 Asked to reuse workers, it hands a job to one that is idle, and forks only where there is none; one that
-is killed, crashes or retires (``reusing``) is replaced with the next job.
+is killed, crashes or retires (``reusing``) is replaced with the next job. Else each job has a process that
+never ran another; where a processor is free, it has been forked ahead, while the job before still loaded its
+plugins (``spares``).
 
-Channel, one JSON value a line. In: ``["start", id, folder, reuse]``, ``["dump", id]``, ``["kill", id]``.
-Out: ``["ready"]``, ``["started", id, pid]``, ``["ended", id, exit code or -signal, peak bytes,
-    seconds]``.
+Channel, one JSON value a line. In: ``["start", id, folder, reuse]``, ``["dump", id]``, ``["kill", id]``,
+``["preload", modules]``. Out: ``["ready"]``, ``["started", id, pid]``,
+``["ended", id, exit code or -signal, peak bytes, seconds]``.
 """
 
 from __future__ import annotations
@@ -30,11 +32,13 @@ import signal
 import socket
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NoReturn
 
-from deqbench.workers.child import finish, preload, run_job, settle
+from deqbench.workers.child import finish, run_job, settle
+from deqbench.workers.endings import child_signals, peek
+from deqbench.workers.preloading import preload
 from deqbench.workers.processes import (
     adopt_orphans,
     adopted,
@@ -45,6 +49,7 @@ from deqbench.workers.processes import (
     outlive_parent,
 )
 from deqbench.workers.reusing import JOB_VARIABLE, serve
+from deqbench.workers.spares import Spare, wait_for_job
 
 _KIB = 1024
 _GLANCE_SECONDS = 0.5  # how often it looks whether its parent is still there, should the channel not tell
@@ -56,11 +61,14 @@ class Nursery:
     Args:
         channel: Stream socket to the pool.
         parent: Process id of the pool.
+        ahead: Whether the worker of the next job is forked while this one starts.
     """
 
-    def __init__(self, channel: socket.socket, parent: int) -> None:
+    def __init__(self, channel: socket.socket, parent: int, *, ahead: bool = False) -> None:
         self._channel = channel
         self._parent = parent
+        self._ahead = ahead
+        self._spare: Spare | None = None  # forked, and without a job
         self._workers: dict[int, tuple[int, float]] = {}  # pid -> job id, monotonic time of its start
         self._reused: dict[int, socket.socket] = {}  # pid -> channel, of workers that take several jobs
         self._doomed: set[int] = set()  # pids asked where they hang: they are not given another job
@@ -68,7 +76,7 @@ class Nursery:
 
     def serve(self) -> None:
         """Answer requests until the pool is gone; then leave no process behind."""
-        with _child_signals() as wakeup, selectors.DefaultSelector() as selector:
+        with child_signals() as wakeup, selectors.DefaultSelector() as selector:
             selector.register(self._channel, selectors.EVENT_READ)
             selector.register(wakeup, selectors.EVENT_READ)
             self._tell("ready")
@@ -95,17 +103,42 @@ class Nursery:
             getattr(self, f"_{request}")(*rest)
         return bool(received)
 
+    def _preload(self, modules: list[str]) -> None:
+        if self._spare is not None:
+            self._spare.channel.close()  # it ends: it has not imported them
+            self._spare = None
+        preload(modules)
+        _freeze()
+
     def _start(self, job: int, folder: str, reuse: bool) -> None:  # noqa: FBT001 -- as the channel names it
         started = time.monotonic()
+        self._reap()  # or the job might be given to a worker that has ended
         if reuse:
-            self._reap()  # or the job might be given to a worker that has ended
             pid = next((pid for pid in self._reused if pid not in self._workers), None) or self._fork_reused()
             with contextlib.suppress(OSError):  # it has just ended; it is about to be reaped
                 self._reused[pid].sendall(json.dumps([job, folder]).encode() + b"\n")
         else:
-            pid = self._fork(lambda: self._run_one(job, Path(folder)))
+            pid = self._hand_over(job, folder) or self._fork(lambda: self._run_one(job, Path(folder)))
         self._workers[pid] = (job, started)
         self._tell("started", job, pid)
+        if self._ahead and not reuse and self._spare is None:
+            self._fork_spare()  # while the job loads its plugins, before it looks at a clock
+
+    def _hand_over(self, job: int, folder: str) -> int | None:
+        """Give the job to the spare process; return its id, or None where there is none."""
+        spare, self._spare = self._spare, None
+        return spare.take(job, folder) if spare is not None else None
+
+    def _fork_spare(self) -> None:
+        ours, theirs = socket.socketpair()
+        with theirs:
+
+            def work() -> None:
+                ours.close()
+                if given := wait_for_job(theirs):
+                    self._run_one(*given)
+
+            self._spare = Spare(self._fork(work), ours)
 
     def _fork_reused(self) -> int:
         ours, theirs = socket.socketpair()
@@ -177,10 +210,13 @@ class Nursery:
         return [pid for pid, (number, _) in self._workers.items() if number == job]
 
     def _reap(self) -> None:
-        while ended := _peek():
+        while ended := peek():
             if ended in self._reused:
                 self._hear(ended)
                 self._forget(ended)
+            if self._spare is not None and ended == self._spare.pid:
+                self._spare.channel.close()
+                self._spare = None
             if ended in self._workers:
                 kill_group(ended)  # before its number is free: what it started ends with it
             self._doomed.discard(ended)
@@ -198,9 +234,14 @@ class Nursery:
         whose that is cannot be told, so it ends when no worker runs.
         """
         running = {str(job) for job, _ in self._workers.values()}
-        for pid, owner in adopted(JOB_VARIABLE, {*self._workers, *self._reused}):
+        for pid, owner in adopted(JOB_VARIABLE, self._own):
             if not running or owner not in (None, *running):
                 kill_tree(pid)
+
+    @property
+    def _own(self) -> set[int]:
+        """Every process that this one forked and has not reaped."""
+        return {*self._workers, *self._reused, *([self._spare.pid] if self._spare else [])}
 
     def _tell(self, *message: Any) -> None:
         with contextlib.suppress(OSError):  # the pool is gone; the next reading of the channel says so
@@ -208,10 +249,11 @@ class Nursery:
 
     def close(self) -> None:
         """Kill every worker with all it started."""
-        for pid in {*self._workers, *self._reused}:
+        for pid in self._own:
             kill_tree(pid)
         self._workers.clear()
         self._reused.clear()
+        self._spare = None
         deadline = time.monotonic() + 2.0
         while time.monotonic() < deadline:  # strays of strays become ours as their parents end
             self._kill_strays()
@@ -222,28 +264,13 @@ class Nursery:
             time.sleep(0.005)
 
 
-def _peek() -> int:
-    """Return the id of a child that has ended and keep it unreaped; 0 if there is none."""
-    try:
-        found = os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
-    except ChildProcessError:
-        return 0
-    return found.si_pid if found else 0
+def _freeze() -> None:
+    sys.stdout.flush()  # or every worker would print it again
+    gc.collect()
+    gc.freeze()  # keeps workers' collections off the shared pages
 
 
-@contextlib.contextmanager
-def _child_signals() -> Iterator[socket.socket]:
-    """Yield a socket that becomes readable when a child ends."""
-    wakeup, signalled = socket.socketpair()
-    with wakeup, signalled:
-        wakeup.setblocking(False)  # noqa: FBT003 -- the socket's signature
-        signalled.setblocking(False)  # noqa: FBT003 -- as above
-        signal.set_wakeup_fd(signalled.fileno(), warn_on_full_buffer=False)
-        signal.signal(signal.SIGCHLD, lambda *_: None)
-        yield wakeup
-
-
-def main(descriptor: int, parent: int, folder: str, modules: list[str]) -> NoReturn:
+def main(descriptor: int, parent: int, folder: str, modules: list[str], ahead: bool) -> NoReturn:  # noqa: FBT001 -- a JSON value
     """Be the nursery.
 
     Args:
@@ -251,16 +278,15 @@ def main(descriptor: int, parent: int, folder: str, modules: list[str]) -> NoRet
         parent: Process id of the pool.
         folder: The pool's folder, removed if the pool can no longer do so.
         modules: What to import before the first fork.
+        ahead: Whether the worker of the next job is forked while this one starts.
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the pool's business
     adopt_orphans()
     die_with_parent(parent)  # while it imports it cannot listen
     preload(modules)
     outlive_parent()  # from here on its parent's end is noticed, and cleaned up after
-    sys.stdout.flush()  # or every worker would print it again
-    gc.collect()
-    gc.freeze()  # keeps workers' collections off the shared pages
-    nursery = Nursery(socket.socket(fileno=descriptor), parent)
+    _freeze()
+    nursery = Nursery(socket.socket(fileno=descriptor), parent, ahead=ahead)
     try:
         nursery.serve()
     finally:

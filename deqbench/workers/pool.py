@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import itertools
+import os
 import shutil
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Literal
@@ -16,35 +17,13 @@ from deqbench.records import Status
 from deqbench.workers.flights import Flight, lost
 from deqbench.workers.forking import ForkStarter
 from deqbench.workers.jobs import Job, Outcome
+from deqbench.workers.preloading import PRELOAD
 from deqbench.workers.processes import kill_group
 from deqbench.workers.resident import shortage
 from deqbench.workers.spawning import SpawnStarter
 from deqbench.workers.starters import Ended, Event, Started, Starter, StarterDiedError
 
 StartMethod = Literal["auto", "forkserver", "spawn"]
-
-PRELOAD: tuple[str, ...] = (
-    "torch",
-    "torch._dynamo",  # torch.optim imports it at the first optimiser: a second a trial
-    "numpy",
-    "scipy.optimize",
-    "scipy.sparse.linalg",
-    "scipy.stats",
-    "sklearn.datasets",
-    "sklearn.linear_model",
-    "sklearn.model_selection",
-    "psutil",
-    "pydantic",
-    "deqbench.discovery.parameters",
-    "deqbench.discovery.loading:installed_points",  # reads the metadata of all that is installed
-    "deqbench.suites.schema",  # its models have pydantic look for pydantic's own plugins
-    "deqbench.experiments.training",
-    "deqbench.experiments.equilibrium",
-    "deqbench.experiments.gradient",
-    "deqbench.experiments.claim",
-    "deqbench.experiments.fingerprint",
-)
-"""What workers find imported: libraries and the core, nothing of a plugin, nothing that starts a thread."""
 
 BLAME_BYTES = 1024**3
 """A worker with less than this is not why a machine runs out of memory."""
@@ -87,6 +66,7 @@ class Pool:
         self.reuse = reuse
         self.interrupted: list[Outcome] = []
         """Jobs that were in flight when :meth:`run` was left early: by Ctrl-C, an exception or a break."""
+        self._is_open = False
         self._flights: dict[int, Flight] = {}
         self._condemned: dict[int, float] = {}  # job number -> when the sentence was passed
         self._numbers = itertools.count(1)
@@ -95,10 +75,24 @@ class Pool:
         self._enforced = 0.0
 
     def __enter__(self) -> Pool:
-        self._folder = Path(tempfile.mkdtemp(prefix="deqbench-"))
-        self._starter = self._new_starter()
-        self._starter.open()
+        self.open()
         return self
+
+    def open(self) -> None:
+        """Have the nursery import what it needs, without waiting for it; no effect on a pool that is open."""
+        if not self._is_open:
+            self._folder = Path(tempfile.mkdtemp(prefix="deqbench-"))
+            self._starter = self._new_starter()
+            self._starter.open()
+            self._is_open = True
+
+    def close(self) -> None:
+        """Kill what is in flight and leave no process behind; no effect on a pool that is closed."""
+        if self._is_open:
+            self._is_open = False
+            self._abandon()
+            self._starter.close()
+            shutil.rmtree(self._folder, ignore_errors=True)
 
     def __exit__(
         self,
@@ -106,15 +100,22 @@ class Pool:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        self._abandon()
-        self._starter.close()
-        shutil.rmtree(self._folder, ignore_errors=True)
+        self.close()
+
+    def provide(self, modules: Collection[str]) -> None:
+        """Have workers that are started from now on find these modules imported, too."""
+        new = [module for module in modules if module not in self.preload]
+        if new:
+            self.preload += tuple(new)
+            self._starter.preload(new)
 
     def run(
         self,
         jobs: Iterable[Job],
         on_start: Callable[[Job], None] | None = None,
         on_tick: Callable[[], None] | None = None,
+        *,
+        ahead: bool = False,
     ) -> Iterator[Outcome]:
         """Run jobs and yield each one's outcome as it ends.
 
@@ -125,7 +126,10 @@ class Pool:
             jobs: What to run.
             on_start: Told of a job when its worker runs, not when it is asked for.
             on_tick: Called some twenty times a second, for a progress display.
+            ahead: Where a processor is free, start the next job before an outcome is handed out, so that what
+                the caller does with one (storing it on a disk) and the start of the next overlap.
         """
+        ahead = ahead and self._roomy
         waiting = iter(jobs)
         try:
             while self._fill(waiting):
@@ -133,7 +137,7 @@ class Pool:
                     if isinstance(event, Started):
                         self._note_start(event, on_start)
                     elif isinstance(event, Ended):
-                        yield from self._landed(event)
+                        yield from self._landed(event, waiting if ahead else None)
                     else:
                         yield event
                 yield from self._enforce()
@@ -164,8 +168,10 @@ class Pool:
             if on_start is not None:
                 on_start(flight.job)
 
-    def _landed(self, event: Ended) -> Iterator[Outcome]:
+    def _landed(self, event: Ended, waiting: Iterator[Job] | None) -> Iterator[Outcome]:
         flight = self._flights.pop(event.job, None)
+        if waiting is not None:
+            self._fill(waiting)
         if flight is not None:  # None: given up before it ended after all
             yield self._settled(flight, flight.outcome(event))
 
@@ -233,7 +239,13 @@ class Pool:
             method = "forkserver" if sys.platform.startswith("linux") else "spawn"
         if method == "spawn" or self._deaths > 1:
             return SpawnStarter(self.threads, self.preload)
-        return ForkStarter(self._folder, self.threads, self.preload, self.reuse)
+        return ForkStarter(self._folder, self.threads, self.preload, self.reuse, self._roomy)
+
+    @property
+    def _roomy(self) -> bool:
+        """Whether a processor is free beside the jobs; where none is, all that is ours waits between jobs."""
+        allowed = os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else range(os.cpu_count() or 1)
+        return len(allowed) > self.jobs * self.threads
 
     def _abandon(self) -> None:
         """Kill what is in flight and wait until it is gone."""

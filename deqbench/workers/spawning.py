@@ -40,6 +40,9 @@ class SpawnStarter:
     def open(self) -> None:  # noqa: D102 -- see Starter
         self._reading, self._lifeline = os.pipe()  # workers read; this process's end closes the pipe
 
+    def preload(self, modules: Sequence[str]) -> None:  # noqa: D102 -- see Starter
+        self.modules = [*self.modules, *modules]
+
     def start(self, job: int, folder: Path) -> None:  # noqa: D102 -- see Starter
         posix = os.name == "posix"
         line = self._reading if posix else -1

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
@@ -46,6 +47,9 @@ class Starter(Protocol):
 
     def open(self) -> None:
         """Get ready to start workers, without waiting."""
+
+    def preload(self, modules: Sequence[str]) -> None:
+        """Have workers that are started from now on find these imported, too."""
 
     def start(self, job: int, folder: Path) -> None:
         """Start a worker for the job in this folder."""

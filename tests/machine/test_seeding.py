@@ -80,3 +80,11 @@ def test_generators_are_restored_after_an_exception():
         with pytest.raises(ZeroDivisionError), preserved_generators():
             draw()[0] / 0
         assert draw() == expected
+
+
+def test_torch_draws_as_after_its_own_manual_seed():
+    with preserved_generators():
+        torch.manual_seed(2**63 - 1)
+        expected = torch.rand(5)
+        seed_everything(2**63 - 1)
+        assert torch.equal(torch.rand(5), expected)

@@ -68,7 +68,8 @@ class FakePool:
 
     answers: ClassVar[dict[str, object]] = {}
 
-    def __init__(self, *, jobs, threads, reuse):
+    def __init__(self, *, jobs, threads, preload, reuse):
+        self.jobs, self.threads, self.preload, self.reuse = jobs, threads, preload, reuse
         self.ran = []
         self.interrupted = []
 
@@ -78,7 +79,13 @@ class FakePool:
     def __exit__(self, *error):
         return None
 
-    def run(self, jobs, on_start=None, on_tick=None):
+    def provide(self, modules):
+        """Import nothing: jobs are answered, not run."""
+
+    def close(self):
+        """End nothing."""
+
+    def run(self, jobs, on_start=None, on_tick=None, *, ahead=False):
         for job in jobs:
             if "dataset" in job.payload:
                 yield Outcome(job, result={"fingerprint": "f0"})
@@ -101,5 +108,6 @@ class FakePool:
 def fake_workers(monkeypatch) -> type[FakePool]:
     """Workers that answer at once; set ``answers`` to have some fail."""
     monkeypatch.setattr(runner, "Pool", FakePool)
+    monkeypatch.setattr("deqbench.workers.Pool", FakePool)  # what the command line opens ahead
     monkeypatch.setattr(FakePool, "answers", {})
     return FakePool

@@ -38,6 +38,9 @@ class FakePool:
         self.answer = answer or (lambda job: Outcome(job, result={"fingerprint": "f0"}))
         self.jobs = []
 
+    def provide(self, modules):
+        """Import nothing."""
+
     def run(self, jobs, on_start=None, on_tick=None):
         for job in jobs:
             self.jobs.append(job)

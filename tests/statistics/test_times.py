@@ -269,3 +269,13 @@ def test_times_drawn_alike_give_a_uniform_log_rank():
         when = generator.exponential(1, (2, 20))
         p.append(logrank(*(sample(np.minimum(side, 1.5), side < 1.5) for side in when)))
     assert stats.kstest(p, "uniform").pvalue > 0.01
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_the_median_time_is_where_the_curve_of_kaplan_and_meier_reaches_half(seed):
+    generator = np.random.default_rng(seed)
+    when = generator.integers(1, 8, size=int(generator.integers(1, 12))).astype("float64")
+    seen = generator.random(len(when)) < 0.7
+    found = time_to_target(sample(when, seen))
+    half = found.curve.loc[found.curve["reached"] >= 0.5 - 1e-12, "time"]
+    assert found.median == (half.iloc[0] if len(half) else math.inf)

@@ -22,7 +22,7 @@ IMPLICIT = "deq-linear/anderson/implicit/adam"
 
 
 def story(frames):
-    return Story(frames, content_of(frames), ())
+    return Story(frames, content_of(frames), tuple)
 
 
 @pytest.fixture(scope="module")

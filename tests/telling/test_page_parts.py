@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import math
 import re
+from functools import cache, partial
 
 import numpy as np
 import pandas as pd
@@ -15,7 +16,7 @@ from deqbench.telling.figure_data import at_marks, decades, thinned
 from deqbench.telling.pictures import Picture
 from deqbench.telling.report import sections
 from deqbench.telling.report.content import content_of
-from deqbench.telling.report.drawings import drawings
+from deqbench.telling.report.drawings import drawings, marked
 from deqbench.telling.report.paths import shortened
 from deqbench.telling.report.sections import trials
 from deqbench.telling.report.sections.section import Story, parts
@@ -74,16 +75,17 @@ def pictures(tmp_path):
 
 def test_variants_give_way_before_anything_else(pictures):
     made, folder = pictures
-    whole, _ = drawings(made, folder, 10**6, 10)
+    texts, _ = marked(made, folder)
+    whole = drawings(made, texts, 10**6, 10)
     sizes = {name: len(one.svg) for name, one in whole.items()}
     room = sizes["a"] + sizes["d"] + 10
-    few, _ = drawings(made, folder, room, 10)
+    few = drawings(made, texts, room, 10)
     assert [name for name, one in few.items() if one.svg] == ["a", "d"]
 
 
 def test_the_table_behind_a_figure_keeps_its_ends_and_says_what_it_left_out(pictures):
     made, folder = pictures
-    one = drawings(made, folder, 10**6, 10)[0]["a"]
+    one = drawings(made, marked(made, folder)[0], 10**6, 10)["a"]
     assert (one.rows[0], one.rows[-1]) == (("0", "0"), ("499", "71.3"))
     assert one.notice == "An even choice of 10 of 500 rows; the files beside this page hold all."
     assert one.numbers == (0, 1)
@@ -101,7 +103,7 @@ def test_a_page_that_would_pass_its_limit_links_to_figures_and_says_so(frames, r
 def story_of(frames):
     from deqbench.telling.figures import draw
 
-    return Story(frames, content_of(frames), tuple(draw(frames)))
+    return Story(frames, content_of(frames), cache(partial(draw, frames)))
 
 
 def test_every_section_has_its_template_and_a_name_of_its_own():

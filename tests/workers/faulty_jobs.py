@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import importlib
 import os
 import signal
 import subprocess
@@ -185,3 +186,8 @@ def prints(payload, emit):
 
 def pid(payload, emit):
     return os.getpid()
+
+
+def imports(payload, emit):
+    importlib.import_module(payload["module"])
+    return payload["module"]

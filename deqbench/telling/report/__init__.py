@@ -6,20 +6,24 @@ says how to write another.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 from deqbench.keeping.store import write_durably
 from deqbench.telling import tables
+from deqbench.telling.aside import aside
+from deqbench.telling.collecting import uncollected
 from deqbench.telling.figures import draw
 from deqbench.telling.loading import load
 from deqbench.telling.pictures import Picture
-from deqbench.telling.report.content import content_of
+from deqbench.telling.report.content import Content, content_of
 from deqbench.telling.report.formats import FIGURES, MOST_ROWS, STANDARD, Format
 from deqbench.telling.report.latex import latex
 from deqbench.telling.report.markdown import markdown
 from deqbench.telling.report.page import page
-from deqbench.telling.report.sections import SECTIONS, Story, parts
+from deqbench.telling.report.sections import SECTIONS, Part, Story, parts
 from deqbench.telling.tables import Frames
 
 __all__ = ["Format", "write", "write_frames"]
@@ -38,7 +42,14 @@ def write(folder: Path | str, formats: Collection[Format] = STANDARD) -> Path:
     return write_frames(load(folder), Path(folder), formats)
 
 
-def write_frames(frames: Frames, folder: Path, formats: Collection[Format] = STANDARD) -> Path:
+def write_frames(
+    frames: Frames,
+    folder: Path,
+    formats: Collection[Format] = STANDARD,
+    *,
+    forked: bool = False,
+    content: Callable[[], Content] | None = None,
+) -> Path:
     """Write the report of a run, or of several merged, into a folder; return the path of ``report.html``.
 
     Files: ``report.html``, ``report.md``, ``report.tex``, ``trials``, ``curves`` and ``summary`` as ``.csv``
@@ -46,44 +57,86 @@ def write_frames(frames: Frames, folder: Path, formats: Collection[Format] = STA
     the figures' names is replaced. Beyond ``MOST_ROWS`` observations ``curves.csv`` is written only where
     tables are all that is asked.
 
+    Args:
+        frames: The run.
+        folder: Where it is written.
+        formats: The forms that are asked.
+        forked: Whether a second process may draw the figures and write the tables meanwhile: for a caller
+            without threads.
+        content: What finds the words, for a caller who needs them too; it is asked once a second process
+            draws.
+
     Raises:
         StoreError: The folder cannot be written.
         ConfigurationError: Parquet is asked and pyarrow is not installed.
     """
-    asked = frozenset(formats)
+    asked, content = frozenset(formats), content or partial(content_of, frames)
     folder.mkdir(parents=True, exist_ok=True)
+    told = asked - {Format.PARQUET, Format.CSV}
+    with uncollected():
+        if not told - {Format.LATEX}:
+            _write_tables(frames, folder, asked)
+            if told:
+                write_durably(folder / "report.tex", latex(content()))
+            return folder / "report.html"
+        kinds = _kinds(told)
+        _clear(folder / "figures", kinds)
+        makes = (
+            partial(_drawn, frames, folder / "figures", kinds),
+            partial(_write_tables, frames, folder, asked),
+        )
+        with aside(*makes, forked=forked) as (drawn, written):
+            _tell(frames, content, folder, told, drawn)
+            written()
+    return folder / "report.html"
+
+
+def _write_tables(frames: Frames, folder: Path, asked: frozenset[Format]) -> None:
     if Format.PARQUET in asked:
         tables.write_parquet(frames, folder)
     if Format.CSV in asked:
         whole = len(frames.curves) <= MOST_ROWS or Format.HTML not in asked
         tables.write(frames, folder, curves=whole)
-    told = asked - {Format.PARQUET, Format.CSV}
-    if told:
-        _tell(frames, folder, told)
-    return folder / "report.html"
 
 
-def _tell(frames: Frames, folder: Path, asked: frozenset[Format]) -> None:
-    content = content_of(frames)
+def _tell(
+    frames: Frames,
+    words: Callable[[], Content],
+    folder: Path,
+    asked: frozenset[Format],
+    drawn: Callable[[], Sequence[Picture]],
+) -> None:
+    content = words()
     if Format.LATEX in asked:
         write_durably(folder / "report.tex", latex(content))
-    if asked == {Format.LATEX}:
-        return
-    story = Story(frames, content, tuple(draw(frames)))
-    told = parts(SECTIONS, story)
-    kinds = asked | ({Format.SVG} if Format.HTML in asked else set())
-    _save([picture for part in told for picture in part.pictures], folder / "figures", kinds)
+    kinds = _kinds(asked)
+
+    def save(part: Part) -> None:
+        for picture in part.pictures:
+            picture.save(folder / "figures", kinds)
+
+    told = parts(SECTIONS, Story(frames, content, drawn), save)
     if Format.MARKDOWN in asked:
         write_durably(folder / "report.md", markdown(content, told))
     if Format.HTML in asked:
         write_durably(folder / "report.html", page(content, told, folder / "figures"))
 
 
-def _save(pictures: Sequence[Picture], folder: Path, asked: Collection[Format]) -> None:
-    kinds = [kind.value for kind in FIGURES if kind in asked]
-    if folder.is_dir() and kinds:
-        # A figure of an earlier report (failures that are mended now) must not stand beside this one's.
-        for stale in (path for kind in FIGURES for path in folder.glob(f"*.{kind.value}")):
-            stale.unlink()
+def _drawn(frames: Frames, folder: Path, kinds: Sequence[str]) -> list[Picture]:
+    """Draw the figures of the experiment and save them; return them without what drew them."""
+    pictures = draw(frames)
     for picture in pictures:
         picture.save(folder, kinds)
+    return [replace(picture, figure=None) for picture in pictures]
+
+
+def _kinds(asked: Collection[Format]) -> list[str]:
+    """Return the kinds of file in which figures are saved; the page is made from the SVGs."""
+    return [kind.value for kind in FIGURES if kind in asked or (kind is Format.SVG and Format.HTML in asked)]
+
+
+def _clear(folder: Path, kinds: Sequence[str]) -> None:
+    """Remove the figures of an earlier report: failures since mended must not stand beside this one's."""
+    if folder.is_dir() and kinds:
+        for stale in (path for kind in FIGURES for path in folder.glob(f"*.{kind.value}")):
+            stale.unlink()

@@ -46,10 +46,10 @@ def content_of(frames: Frames) -> Content:
     """Return what a report of the run says."""
     table = summary(frames)
     name = str(frames.suite.get("name", "run"))
-    judged = tuple(live(frames))
-    about_claims = frames.suite.get("experiment") == "claim"
+    judged = (*live(frames), *frames.verdicts)
+    about_claims = frames.about_claims
     datasets = [] if about_claims else list(dict.fromkeys(table["dataset"]))
-    told = f"; {counted(judged)}" if about_claims else ""
+    told = f"; {counted(judged)}" if about_claims or judged else ""
     return Content(
         name=name,
         title=str(frames.suite.get("title") or name),

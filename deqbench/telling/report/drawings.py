@@ -36,22 +36,30 @@ class Drawing:
     notice: str
 
 
+def marked(pictures: Sequence[Picture], folder: Path) -> tuple[list[str], str]:
+    """Return the markup of every picture, and the style rules that all of them need.
+
+    Args:
+        pictures: Pictures that were saved, in the order of the page.
+        folder: Where they were saved.
+    """
+    return as_classes([inline_svg(each, folder, f"g{number}-") for number, each in enumerate(pictures)])
+
+
 def drawings(
-    pictures: Sequence[Picture], folder: Path, room: int, most: int
-) -> tuple[Mapping[str, Drawing], str]:
-    """Return the drawing of every picture by its name, and the style rules that all of them need.
+    pictures: Sequence[Picture], texts: Sequence[str], room: int, most: int
+) -> Mapping[str, Drawing]:
+    """Return the drawing of every picture by its name.
 
     Where they do not all fit, further variants of a family give way before anything else does, and late ones
     before early ones.
 
     Args:
-        pictures: Pictures that were saved, in the order of the page.
-        folder: Where they were saved.
+        pictures: In the order of the page.
+        texts: The markup of each.
         room: Bytes that all of them may take.
         most: Rows of the table behind each; the files beside the page hold every number.
     """
-    marked = [inline_svg(picture, folder, f"g{number}-") for number, picture in enumerate(pictures)]
-    texts, rules = as_classes(marked)
     seen: set[str] = set()
     order: list[tuple[bool, int]] = []
     for place, picture in enumerate(pictures):
@@ -67,7 +75,7 @@ def drawings(
         # Trusted: matplotlib escaped every text it drew, and inline_svg escapes what it adds.
         svg = Markup(texts[place]) if place in inlined else None  # noqa: S704 - see the line above
         made[picture.name] = Drawing(picture, svg, *_behind(picture.data, most))
-    return made, rules
+    return made
 
 
 def _behind(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from functools import lru_cache
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
@@ -58,16 +59,20 @@ def as_classes(drawings: Sequence[str]) -> tuple[list[str], str]:
     A page that allows no style but its own, by its hash, allows no style attribute; and what a thousand
     marks share is said once.
     """
-    worn = Counter(style for drawing in drawings for style in re.findall(r' style="([^"]*)"', drawing))
+    worn = Counter(style for drawing in drawings for style in _STYLED.findall(drawing))
     names = {style: f"s{number}" for number, (style, _) in enumerate(worn.most_common())}
     changed = [
-        re.sub(r' style="([^"]*)"', lambda found: f' class="{names[found.group(1)]}"', drawing)
-        for drawing in drawings
+        _STYLED.sub(lambda found: f' class="{names[found.group(1)]}"', drawing) for drawing in drawings
     ]
     return changed, "\n".join(f".{name} {{ {style} }}" for style, name in names.items())
 
 
+_STYLED = re.compile(r' style="([^"]*)"')
+
+
 def _references(value: str) -> list[str]:
+    if "#" not in value:
+        return []
     return re.findall(r"url\(#([^)]+)\)", value) or re.findall(r"^#(.+)", value)
 
 
@@ -123,6 +128,7 @@ def _attributes(node: ET.Element, names: dict[str, str]) -> Iterator[tuple[str, 
             yield name, _rounded(value)
 
 
+@lru_cache(maxsize=4096)  # few are different
 def _style(text: str) -> str:
     """Return declarations as the page wants them: its colours, its font, no defaults."""
     kept = []
@@ -146,7 +152,10 @@ def _font(value: str) -> list[str]:
 
 def _rounded(value: str) -> str:
     # A hundredth of a point is invisible.
-    return re.sub(r"(\.\d\d)\d+", r"\1", value)
+    return _LONG.sub(r"\1", value) if "." in value else value
+
+
+_LONG = re.compile(r"(\.\d\d)\d+")
 
 
 def _local(name: str) -> str:

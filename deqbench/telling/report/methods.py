@@ -257,7 +257,7 @@ def _machine(frames: Frames) -> Iterator[str]:
 
 
 def _about_claims(frames: Frames) -> bool:
-    return frames.suite.get("experiment") == "claim"
+    return frames.about_claims
 
 
 def _counted(value: int, noun: str, plural: str = "") -> str:

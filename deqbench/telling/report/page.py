@@ -15,7 +15,7 @@ from markupsafe import Markup
 
 from deqbench.telling.report.axes import AXES, SCORE
 from deqbench.telling.report.content import Content
-from deqbench.telling.report.drawings import Drawing, drawings
+from deqbench.telling.report.drawings import Drawing, drawings, marked
 from deqbench.telling.report.sections.section import Part
 from deqbench.telling.report.standings import Standings
 
@@ -39,17 +39,19 @@ def page(content: Content, parts: Sequence[Part], figures: Path) -> str:
         parts: Its sections.
         figures: The folder in which their pictures were saved.
     """
+    pictures = [picture for part in parts for picture in part.pictures]
+    texts, rules = marked(pictures, figures)
+    drawn: dict[str, Drawing] = {}
+    environment = _environment(drawn)
     for room, rows in _ROOMS:
-        text = _page(content, parts, figures, room, rows)
+        drawn |= drawings(pictures, texts, room, rows)
+        text = _page(content, parts, environment, rules)
         if len(text.encode()) <= LIMIT:
             break
     return text
 
 
-def _page(content: Content, parts: Sequence[Part], figures: Path, room: int, rows: int) -> str:
-    pictures = [picture for part in parts for picture in part.pictures]
-    drawn, rules = drawings(pictures, figures, room, rows)
-    environment = _environment(drawn)
+def _page(content: Content, parts: Sequence[Part], environment: Environment, rules: str) -> str:
     sections = [(part.section, _body(environment, part)) for part in parts]
     style = "\n".join([*(_source(environment, f"style/{name}.css") for name in _STYLES), rules])
     script = _script(environment)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from functools import lru_cache
 
 _OPERANDS = {"M": 2, "L": 2, "C": 6, "Q": 4, "Z": 0}
 
@@ -33,7 +34,7 @@ def _written(data: str, decimals: int) -> Iterator[str]:
             step = (places[0] - here[0], places[1] - here[1])
             if step == (0, 0) and last == "L":
                 continue
-            yield ("" if last == "L" else "l") + _told(step, scale, first=last != "L")
+            yield _told(step, scale, first=False) if last == "L" else "l" + _told(step, scale, first=True)
         else:
             yield command + _told(places, scale, first=True)
         if places:
@@ -42,22 +43,30 @@ def _written(data: str, decimals: int) -> Iterator[str]:
 
 
 def _commands(data: str) -> Iterator[tuple[str, list[float]]]:
-    tokens = re.findall(r"[MLCQZz]|[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?", data)
+    tokens = _TOKEN.findall(data)
     place, command = 0, "M"
     while place < len(tokens):
-        if tokens[place].upper() in _OPERANDS:
-            command = tokens[place].upper()
+        if (letter := tokens[place].upper()) in _OPERANDS:
+            command = letter
             place += 1
         count = _OPERANDS[command]
         yield command, [float(token) for token in tokens[place : place + count]]
         place += count
 
 
+_TOKEN = re.compile(r"[MLCQZz]|[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?")
+
+
 def _told(places: list[int] | tuple[int, int], scale: int, *, first: bool) -> str:
     """Return numbers, parted by a space only where no sign parts them."""
-    text = ""
-    for number, place in enumerate(places):
-        told = f"{place / scale:g}" if abs(place) < 10**6 else str(place / scale)
-        told = told.replace("0.", ".", 1) if re.match(r"-?0\.", told) else told
-        text += told if told.startswith("-") or (first and number == 0) else f" {told}"
-    return text
+    told = "".join([_number(place, scale) for place in places])
+    return told.removeprefix(" ") if first else told
+
+
+@lru_cache(maxsize=2**16)  # a report draws a hundred thousand short steps, most of them like another
+def _number(place: int, scale: int) -> str:
+    """Return a number after what may be another: a space stands where no sign does."""
+    told = f"{place / scale:g}" if abs(place) < 10**6 else str(place / scale)
+    if told.startswith("-"):
+        return told.replace("-0.", "-.", 1) if told.startswith("-0.") else told
+    return f" {told.removeprefix('0') if told.startswith('0.') else told}"

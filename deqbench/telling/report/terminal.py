@@ -8,7 +8,7 @@ import textwrap
 from collections.abc import Container, Sequence
 
 from deqbench.telling.report.answers import lines as answer_lines
-from deqbench.telling.report.content import content_of
+from deqbench.telling.report.content import Content, content_of
 from deqbench.telling.report.judging import lines_of
 from deqbench.telling.report.overall import Overall
 from deqbench.telling.report.rankings import Ranking
@@ -21,21 +21,22 @@ _COSTS = ("train s", "solve ms", "backward ms", "overhead", "map calls", "operat
 _GAP = "  "
 
 
-def summary_lines(frames: Frames, width: int = WIDTH) -> list[str]:
+def summary_lines(frames: Frames, width: int = WIDTH, *, content: Content | None = None) -> list[str]:
     """Return the summary as plain lines, none wider than ``width``: the outcome, and a table a data set.
 
     Entries stand best median first, with failures counted beside them. Where the terminal is narrow, costs
     are left out and labels are broken; failures never give way. A run on several maps is told in one table
-    over all of them, and a sentence a map.
+    over all of them, and a sentence a map. Verdicts on claims end it.
 
     Args:
         frames: The run.
         width: Columns available; fewer than 60 are taken as 60.
+        content: What a report of the run says, if it is known already.
     """
     width = max(width, _NARROWEST)
-    content = content_of(frames)
+    content = content_of(frames) if content is None else content
     lines = [*textwrap.wrap(f"{content.name}: {content.outcome}", width)]
-    if content.judged:
+    if content.judged and not content.rankings:
         return [*lines, "", *lines_of(content.judged, width)]
     if content.overall is None:
         for ranking in content.rankings:
@@ -47,7 +48,7 @@ def summary_lines(frames: Frames, width: int = WIDTH) -> list[str]:
     sentences = [ranking.sentence for ranking in content.rankings]
     for said in (*sentences, *answers, *content.cautions, content.coverage):
         lines += textwrap.wrap(said, width, break_on_hyphens=False)
-    return lines
+    return [*lines, "", *lines_of(content.judged, width)] if content.judged else lines
 
 
 def _overall(overall: Overall, width: int) -> list[str]:

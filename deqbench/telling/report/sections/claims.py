@@ -28,7 +28,9 @@ def build(story: Story) -> Claims | None:
     """Return the claims; None for a run that judged none."""
     if not story.content.judged:
         return None
-    return Claims(story.content.judged, {picture.title: picture for picture in story.pictures})
+    live = story.frames.about_claims  # the figures of any other experiment are of its entries
+    figures = {picture.title: picture for picture in story.pictures} if live else {}
+    return Claims(story.content.judged, figures)
 
 
 def pictures(it: Claims) -> Sequence[Picture]:
@@ -43,4 +45,4 @@ def markdown(it: Claims) -> Iterator[str]:
         yield from (f"![{picture.title}](figures/{picture.name}.svg)", "", picture.caption, "")
 
 
-SECTION = Section("claims", "Claims", build, markdown, pictures)
+SECTION = Section("claims", "Claims", build, markdown, pictures, waits=True)

@@ -77,7 +77,7 @@ class Details:
 def build(story: Story) -> Details | None:
     """Return the entries; None for claims."""
     frames, rankings = story.frames, story.content.rankings
-    if story.content.judged or not rankings:
+    if story.frames.about_claims or not rankings:
         return None
     order = _best_first(rankings)
     worst, measured = worst_seeds(frames), rates(frames)

@@ -28,7 +28,7 @@ class Entries:
 def build(story: Story) -> Entries | None:
     """Return the entries; None for a run of claims."""
     content = story.content
-    if content.judged:
+    if story.frames.about_claims:
         return None
     made = standings(story.frames, content.rankings, "entries")
     return Entries(content.note, made, content.overall is not None)

@@ -81,7 +81,7 @@ class Fairness:
 def build(story: Story) -> Fairness | None:
     """Return the panel; None for claims, and where there are no two entries or nothing was counted."""
     frames = story.frames
-    if story.content.judged or frames.trials["label"].nunique() < 2:
+    if frames.about_claims or frames.trials["label"].nunique() < 2:
         return None
     found = spent(frames)
     leads = {one.dataset: one.standings[0].label for one in story.content.rankings if one.standings}

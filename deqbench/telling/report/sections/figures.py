@@ -18,7 +18,7 @@ class Figures:
 
 def build(story: Story) -> Figures | None:
     """Return the figures; None for a run of claims, whose figures stand with the claims."""
-    if story.content.judged:
+    if story.frames.about_claims:
         return None
     groups: dict[str, list[Picture]] = {}
     for picture in story.pictures:
@@ -40,4 +40,4 @@ def markdown(it: Figures) -> Iterator[str]:
         yield "Nothing was observed that could be drawn."
 
 
-SECTION = Section("figures", "Figures", build, markdown, pictures)
+SECTION = Section("figures", "Figures", build, markdown, pictures, waits=True)

@@ -20,12 +20,17 @@ class Story:
     Attributes:
         frames: The run's tables.
         content: What its report says in words and written numbers, for the terminal too.
-        pictures: The figures of its experiment.
+        drawn: What returns the figures of its experiment; they may be in the making, so ask last.
     """
 
     frames: Frames
     content: Content
-    pictures: tuple[Picture, ...]
+    drawn: Callable[[], Sequence[Picture]]
+
+    @property
+    def pictures(self) -> Sequence[Picture]:
+        """The figures of its experiment."""
+        return self.drawn()
 
 
 def no_pictures(_: object) -> Sequence[Picture]:
@@ -43,6 +48,7 @@ class Section(Generic[T]):
         build: What it says of a run, which the template finds as ``it``; None leaves the section out.
         markdown: The same as lines of Markdown, without the heading.
         pictures: The figures that it shows, to be saved beside the page.
+        waits: Whether it asks for the figures of the experiment, which may be in the making.
     """
 
     name: str
@@ -50,6 +56,7 @@ class Section(Generic[T]):
     build: Callable[[Story], T | None]
     markdown: Callable[[T], Iterable[str]]
     pictures: Callable[[T], Sequence[Picture]] = no_pictures
+    waits: bool = False
 
 
 @dataclass(frozen=True)
@@ -70,7 +77,20 @@ class Part:
         return self.section.markdown(self.it)
 
 
-def parts(sections: Sequence[Section[Any]], story: Story) -> list[Part]:
-    """Return the sections that have something to say of a run, in their order."""
-    built = [Part(section, section.build(story)) for section in sections]
-    return [part for part in built if part.it is not None]
+def parts(
+    sections: Sequence[Section[Any]], story: Story, made: Callable[[Part], None] = lambda _: None
+) -> list[Part]:
+    """Return the sections that have something to say of a run, in their order.
+
+    Args:
+        sections: All there are; those that wait for figures are built last.
+        story: What is told.
+        made: Called with each as it is built.
+    """
+    built: dict[str, Part] = {}
+    for section in sorted(sections, key=lambda one: one.waits):
+        part = Part(section, section.build(story))
+        if part.it is not None:
+            built[section.name] = part
+            made(part)
+    return [built[section.name] for section in sections if section.name in built]

@@ -19,7 +19,7 @@ class Verdict:
 
     Attributes:
         head: Titles of the table of claims.
-        judged: The claims; none in any other experiment.
+        judged: The claims; of an experiment that judges none, those its suite names.
         overall: All maps in one table, for a run on several.
         standings: The entries of each data set; none where one of the others tells it.
         coverage: What the intervals are.
@@ -35,7 +35,7 @@ class Verdict:
 def build(story: Story) -> Verdict:
     """Return what may be concluded."""
     content = story.content
-    told = bool(content.judged or content.overall)
+    told = content.overall is not None or story.frames.about_claims
     lead = () if told else standings(story.frames, content.rankings, "verdict", leading=True)
     return Verdict(HEAD, content.judged, content.overall, lead, content.coverage)
 
