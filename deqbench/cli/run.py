@@ -77,9 +77,10 @@ def run(  # noqa: PLR0913  one argument an option
     and plugins' modules are put back between them, and a trial that fails costs its process. What cannot be
     put back stands in docs/measuring.md.
 
-    Exit codes: 0 every trial is ok, 1 some are not, 2 a mistake in usage or configuration, 130 interrupted
-    (the same command resumes). Where solvers or gradients themselves are measured (experiments equilibrium
-    and gradient), one that does not converge is a result and counts as ok.
+    Exit codes: 0 every trial is ok, 1 some are not or a claim that the suite names is violated, 2 a mistake
+    in usage or configuration, 130 interrupted (the same command resumes). Where solvers or gradients
+    themselves are measured (experiments equilibrium and gradient), one that does not converge is a result
+    and counts as ok.
     """
     from deqbench.keeping.runs import RunOptions  # noqa: PLC0415  as above
     from deqbench.running.progress import JsonLines, choose_listener  # noqa: PLC0415  --help needs none of it
@@ -97,8 +98,7 @@ def run(  # noqa: PLR0913  one argument an option
     listener: Listener = JsonLines(sys.stdout) if as_json else choose_listener(sys.stderr, quiet=quiet)
     with _terminated_like_interrupted():
         result = run_suite(read, registry, options, listener, pool)
-    _answer(result, listener, registry, report=not no_report)
-    return result.exit_code
+    return _answer(result, listener, registry, report=not no_report)
 
 
 def _print_trials(suite: Suite, registry: Registry, options: RunOptions, *, as_json: bool) -> int:
@@ -132,33 +132,35 @@ def _import_answer(*, report: bool, table: bool) -> None:
         importlib.import_module(name)
 
 
-def _answer(result: RunResult, listener: Listener, registry: Registry, *, report: bool) -> None:
-    """End with the table over all entries, failures counted, and where the report lies."""
-    from deqbench.running.progress import JsonLines  # noqa: PLC0415  --help does without
+def _answer(result: RunResult, listener: Listener, registry: Registry, *, report: bool) -> int:
+    """End with the table over all entries and where the report lies; return the exit code.
 
-    report, table = report and not result.interrupted, not isinstance(listener, JsonLines)
+    It is that of the run, or 1 where a claim that the suite names is violated.
+    """
+    from deqbench.cli.recorded import with_verdicts  # noqa: PLC0415  --help does without
+    from deqbench.running.progress import JsonLines  # noqa: PLC0415  as above
+    from deqbench.telling.loading import load  # noqa: PLC0415  pandas, once trials have ended
+    from deqbench.telling.report.claims import violated  # noqa: PLC0415  as above
+    from deqbench.telling.report.content import content_of  # noqa: PLC0415  as above
+    from deqbench.telling.report.terminal import summary_lines  # noqa: PLC0415  as above
+
+    frames = with_verdicts(load(result.folder), str(result.folder), lambda: registry)
+    content = cache(partial(content_of, frames))  # the terminal says what the page does
+    exit_code = result.exit_code or int(violated(frames.verdicts))
     page = None
-    if report or table:
-        from deqbench.cli.recorded import with_verdicts  # noqa: PLC0415  as above
-        from deqbench.telling.loading import load  # noqa: PLC0415  pandas, once trials have ended
-        from deqbench.telling.report.content import content_of  # noqa: PLC0415  as above
-
-        frames = with_verdicts(load(result.folder), str(result.folder), lambda: registry)
-        content = cache(partial(content_of, frames))  # the terminal says what the page does
-    if report:
+    if report and not result.interrupted:
         from deqbench.telling.report import write_frames  # noqa: PLC0415  matplotlib, as above
 
         page = write_frames(frames, result.folder, content=content)
     if isinstance(listener, JsonLines):
-        listener.emit("report", path=None if page is None else str(page), exit_code=result.exit_code)
-        return
-    from deqbench.telling.report.terminal import summary_lines  # noqa: PLC0415  as above
-
+        listener.emit("report", path=None if page is None else str(page), exit_code=exit_code)
+        return exit_code
     width = shutil.get_terminal_size((WIDEST_TABLE, 24)).columns if sys.stdout.isatty() else WIDEST_TABLE
     for line in summary_lines(frames, width, content=content()):
         click.echo(line)
     if page is not None:
         click.echo(f"Report: {page}")
+    return exit_code
 
 
 def _command(
