@@ -82,7 +82,10 @@ def _panel(axes: Axes, one: Rivals, styles: Mapping[str, Look], words: Callable[
     axes.set_yticks(range(len(one.compared)), [each.first for each in one.compared])
     axes.tick_params(axis="y", length=0)
     axes.grid(visible=False, axis="y")
-    titled(axes, f"{one.dataset}: against {one.best}")
+    title = f"{one.dataset}: against {one.best}"
+    room = axes.get_position().width * _WIDTH
+    beyond = max(0.0, 1.1 * _LETTER * len(title) - room)  # a long one begins over the labels
+    titled(axes, title, left=min(beyond, _WIDTH - room - 0.2) / room)
     better = "worse to the left" if measure.higher_is_better else "worse to the right"
     title = words(measure.name).removesuffix(" (%)")
     unit = "ratio of " if ratio else "points of " if share else "difference in "

@@ -118,14 +118,19 @@ MOST_FITTED = 8
 """Panels that are fitted to their labels; more get fixed margins: fitting takes as long as drawing."""
 
 
-def titled(axes: Axes, text: str) -> None:
+def titled(axes: Axes, text: str, *, left: float = 0.0) -> None:
     """Write a title over a panel whose y axis is set.
 
     At a fixed place, unless the axis may write a factor there: to look for a free one, matplotlib measures
     every label again.
+
+    Args:
+        axes: The panel.
+        text: The title.
+        left: How far it begins to the left of the panel, in widths of it.
     """
     free = not isinstance(axes.yaxis.get_major_formatter(), ScalarFormatter)
-    axes.set_title(text, y=1.0 if free else None)
+    axes.set_title(text, y=1.0 if free else None, x=-left)
 
 
 def legend(figure: Figure, styles: Mapping[str, Look], labels: Sequence[str], *, lines: bool = True) -> None:
