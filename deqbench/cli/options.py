@@ -17,20 +17,24 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 
+plugin_paths = click.option(
+    "--plugin",
+    "plugins",
+    metavar="PATH",
+    multiple=True,
+    type=click.Path(),
+    help="Load a .py file or a folder of plugins too (repeatable; or DEQBENCH_PLUGIN_PATH).",
+)
+"""``--plugin``, for a command that loads plugins only where it turns out to need them."""
+
+
 def plugin_options(command: Callable[..., T]) -> Callable[..., T]:
     """Add ``--plugin`` and ``--no-plugin`` to a command, which gets the loaded ``registry`` as a keyword.
 
     The registry is imported and loaded when the command is called, so ``--help`` costs nothing.
     """
 
-    @click.option(
-        "--plugin",
-        "plugins",
-        metavar="PATH",
-        multiple=True,
-        type=click.Path(),
-        help="Load a .py file or a folder of plugins too (repeatable; or DEQBENCH_PLUGIN_PATH).",
-    )
+    @plugin_paths
     @click.option(
         "--no-plugin",
         "without",

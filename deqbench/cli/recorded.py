@@ -32,7 +32,8 @@ def readers(registry: Registry) -> Mapping[str, Any]:
 def with_verdicts(frames: Frames, run: str, registry: Callable[[], Registry]) -> Frames:
     """Return the run with the verdicts on the claims that its suite names; if it names none, it is as it was.
 
-    A claim that is not installed here, or no longer takes what the suite gives it, is left out and said so.
+    A claim that is not installed here, no longer takes what the suite gives it, or fails as it reads is left
+    out and said so.
 
     Args:
         frames: The run's tables.
@@ -46,10 +47,12 @@ def with_verdicts(frames: Frames, run: str, registry: Callable[[], Registry]) ->
     from deqbench.telling.report.claims import read  # noqa: PLC0415  as above
     from deqbench.trials import Ref  # noqa: PLC0415  as above
 
-    found, installed = {}, registry()
+    judged, installed = [], registry()
     for ref in map(Ref.of, named):
         try:
-            found[str(ref)] = installed.build("claims", ref)
+            judged += read(frames, {str(ref): installed.build("claims", ref)}, run)
         except DeqbenchError as error:
             click.echo(f"The report has no verdict on {ref}: {error}", err=True)
-    return replace(frames, verdicts=tuple(read(frames, found, run)))
+        except Exception as error:  # noqa: BLE001  whatever a plugin raises: the run's report is not to suffer
+            click.echo(f"The report has no verdict on {ref}: {type(error).__name__}: {error}", err=True)
+    return replace(frames, verdicts=tuple(judged))

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import click
 
-from deqbench.cli.options import load_registry
+from deqbench.cli.options import load_registry, plugin_paths
 from deqbench.telling.collecting import uncollected
 
 WIDEST_TABLE = 100
@@ -32,14 +32,7 @@ FORMATS = ("html", "md", "csv", "parquet", "tex", "svg", "png", "pdf")
 )
 @click.option("--out", type=click.Path(path_type=Path, file_okay=False), help="Folder [that of the run].")
 @click.option("--open", "opened", is_flag=True, help="Open the page in a browser.")
-@click.option(
-    "--plugin",
-    "plugins",
-    metavar="PATH",
-    multiple=True,
-    type=click.Path(),
-    help="Look here too for the claims that the run's suite names (repeatable; or DEQBENCH_PLUGIN_PATH).",
-)
+@plugin_paths
 @click.option("--quiet", is_flag=True, help="Print the path of what was written alone.")
 def report(  # noqa: PLR0913  one argument an option
     *,

@@ -94,7 +94,7 @@ def run(  # noqa: PLR0913  one argument an option
     options = RunOptions(out, jobs, device, only, fresh, retry_failed, command, isolation)
     if dry_run:
         return _print_trials(read, registry, options, as_json=as_json)
-    _import_answer(report=not no_report, table=not as_json)
+    _import_answer(report=not no_report)
     listener: Listener = JsonLines(sys.stdout) if as_json else choose_listener(sys.stderr, quiet=quiet)
     with _terminated_like_interrupted():
         result = run_suite(read, registry, options, listener, pool)
@@ -124,11 +124,9 @@ def _print_trials(suite: Suite, registry: Registry, options: RunOptions, *, as_j
     return 0
 
 
-def _import_answer(*, report: bool, table: bool) -> None:
+def _import_answer(*, report: bool) -> None:
     """Import what the answer needs while the nursery imports torch; once trials run, nobody waits for it."""
-    names = ["deqbench.telling.report"] if report else []
-    names += ["deqbench.telling.loading", "deqbench.telling.report.terminal"] if table else []
-    for name in names:
+    for name in ("deqbench.telling.report.terminal", *(["deqbench.telling.report"] if report else [])):
         importlib.import_module(name)
 
 

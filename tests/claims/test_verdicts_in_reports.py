@@ -91,6 +91,15 @@ def test_a_claim_that_is_not_installed_is_left_out_of_the_report_and_named(run, 
     assert "claim-falls" not in (place / "without" / "report.html").read_text(encoding="utf-8")
 
 
+def test_a_claim_that_fails_as_it_reads_costs_its_verdict_and_no_more(run, place, capsys):
+    broken = PLUGIN.replace("losses = curves", 'raise RuntimeError("no such column"); losses = curves')
+    (place / "broken.py").write_text(broken, encoding="utf-8")
+    words = ["--plugin", str(place / "broken.py"), "--out", str(place / "broken")]
+    assert ended("report", str(run), *words) == 0
+    assert "The report has no verdict on falls: RuntimeError: no such column" in capsys.readouterr().err
+    assert (place / "broken" / "report.html").is_file()
+
+
 def test_a_suite_gives_parameters_to_its_claims_and_one_that_is_violated_fails_the_run(place, capsys):
     suite = place / "strict.toml"
     suite.write_text(SUITE.format(claim='"falls[factor=0.001]"'), encoding="utf-8")
