@@ -31,7 +31,7 @@ def claims(registry: Registry, *, run: str, code: str | None) -> int:
     """
     from deqbench.cli.recorded import readers  # noqa: PLC0415  --help needs none of it
     from deqbench.errors import UnknownNameError  # noqa: PLC0415  --help needs none of it
-    from deqbench.running.explaining import find_run  # noqa: PLC0415  as above
+    from deqbench.keeping.finding import find_run  # noqa: PLC0415  as above
     from deqbench.telling.loading import load  # noqa: PLC0415  as above
     from deqbench.telling.report import claims as verdicts  # noqa: PLC0415  as above
     from deqbench.telling.report.judging import lines_of  # noqa: PLC0415  as above

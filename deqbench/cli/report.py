@@ -55,7 +55,7 @@ def report(  # noqa: PLR0913  one argument an option
         from deqbench.cli.recorded import with_verdicts  # noqa: PLC0415  --help needs no pandas
         from deqbench.comparing.merging import merge  # noqa: PLC0415  as above
         from deqbench.comparing.opening import open_runs  # noqa: PLC0415  as above
-        from deqbench.running.explaining import find_run  # noqa: PLC0415  as above
+        from deqbench.keeping.finding import find_run  # noqa: PLC0415  as above
         from deqbench.telling.aside import second_process  # noqa: PLC0415  as above
         from deqbench.telling.report import Format, write_frames  # noqa: PLC0415  as above, nor matplotlib
         from deqbench.telling.report.content import content_of  # noqa: PLC0415  as above

@@ -28,7 +28,8 @@ def why(registry: Registry, *, trial: str, folder: str | None, as_json: bool) ->
 
     TRIAL is the beginning of a key (first column of trials.csv), or words that only one trial's label has.
     """
-    from deqbench.running.explaining import explain, find_run  # noqa: PLC0415  --help needs none of it
+    from deqbench.keeping.finding import find_run  # noqa: PLC0415  --help needs none of it
+    from deqbench.running.explaining import explain  # noqa: PLC0415  as above
 
     told = explain(find_run(folder), trial, registry)
     if as_json:

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from deqbench.running.explaining import find_run
+from deqbench.keeping.finding import find_run
 from deqbench.telling.loading import load
 
 if TYPE_CHECKING:

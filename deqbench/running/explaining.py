@@ -2,42 +2,21 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from deqbench.errors import DeqbenchError, StoreError, UnknownNameError
-from deqbench.keeping.store import Store
+from deqbench.errors import DeqbenchError, UnknownNameError
 from deqbench.running.differences import differences, flatten
 from deqbench.running.provenance import Code
 from deqbench.trials import Trial
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from pathlib import Path
 
     from deqbench.discovery.registry import Registry
+    from deqbench.keeping.store import Store
 
-REPORTS = Path("reports")
 MOST_SHOWN = 8
-
-
-def find_run(name: str | None) -> Store:
-    """Return the store of a run.
-
-    Args:
-        name: A folder, a suite's name under ``reports/``, or None for the newest run there.
-
-    Raises:
-        StoreError: There is no such run.
-    """
-    if name is not None:
-        for folder in (Path(name), REPORTS / name):
-            if Store(folder).exists():
-                return Store(folder)
-        raise StoreError(f"No run lies in '{name}' or '{REPORTS / name}'. Name the folder of a run.")
-    plans = sorted(REPORTS.glob("*/plan.json"), key=lambda path: path.stat().st_mtime)
-    if not plans:
-        raise StoreError(f"No run lies under '{REPORTS}'. Run a suite, or name a run's folder.")
-    return Store(plans[-1].parent)
 
 
 def find_trial(rows: Sequence[Mapping[str, Any]], words: str, folder: Path) -> Mapping[str, Any]:

@@ -5,11 +5,13 @@ from __future__ import annotations
 import multiprocessing
 import os
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from functools import cache, partial
+from functools import cache
 from multiprocessing.connection import Connection
-from typing import Any
+from typing import Any, TypeVar
+
+T = TypeVar("T")
 
 
 def second_process() -> bool:
@@ -19,49 +21,47 @@ def second_process() -> bool:
 
 
 @contextmanager
-def aside(*makes: Callable[[], Any], forked: bool) -> Iterator[list[Callable[[], Any]]]:
-    """Begin to make some things, one after the other, and give for each what waits for it.
+def aside(make: Callable[[], T], *, forked: bool) -> Iterator[Callable[[], T]]:
+    """Begin to make something, and give what waits for it.
 
     A process that ends without a result, by an error or for want of memory, is no matter: the result is made
     here when it is waited for, and whatever is wrong is raised here.
 
     Args:
-        makes: What makes each. In a second process it sees everything as it is now; what it returns is sent
+        make: What makes it. In a second process it sees everything as it is now; what it returns is sent
             back, so it is to be small.
         forked: Whether to use one. The caller vouches that no thread of its own holds a lock.
     """
     if not forked:
-        yield [cache(make) for make in makes]
+        yield cache(make)
         return
     context = multiprocessing.get_context("fork")
     receiver, sender = context.Pipe(duplex=False)
-    process = context.Process(target=_send, args=(makes, sender), daemon=True)
+    process = context.Process(target=_send, args=(make, sender), daemon=True)
     with warnings.catch_warnings():
         # Of threads in general; those of the linear algebra see to forks themselves.
         warnings.simplefilter("ignore", DeprecationWarning)
         process.start()
     sender.close()
-    results: list[Any] = []
 
-    def result(place: int) -> Any:
-        for make in makes[len(results) : place + 1]:
-            try:
-                results.append(receiver.recv())
-            except EOFError:
-                results.append(make())
-        return results[place]
+    @cache
+    def result() -> T:
+        try:
+            made: T = receiver.recv()
+        except EOFError:
+            made = make()
+        return made
 
     try:
-        yield [partial(result, place) for place in range(len(makes))]
+        yield result
     finally:
         process.terminate()
         process.join()
         receiver.close()
 
 
-def _send(makes: Sequence[Callable[[], Any]], sender: Connection) -> None:
+def _send(make: Callable[[], Any], sender: Connection) -> None:
     try:
-        for make in makes:
-            sender.send(make())
+        sender.send(make())
     except BaseException:  # noqa: BLE001  an interrupt too: the caller makes it again and tells what is wrong
         os._exit(1)

@@ -14,7 +14,8 @@ from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator, PercentFor
 from deqbench.statistics.attainment import attained
 from deqbench.telling.attaining import CLOCKS, COUNT, Attained
 from deqbench.telling.figure_data import at_marks, decades
-from deqbench.telling.looks import INK, STYLE, Look, legend, looks
+from deqbench.telling.layouts import legend
+from deqbench.telling.looks import INK, STYLE, Look, looks
 from deqbench.telling.multiples import named_panels, outer
 from deqbench.telling.pictures import Picture
 from deqbench.telling.tables import Frames
@@ -56,7 +57,7 @@ def _picture(frames: Frames, found: Sequence[Attained], axis: str) -> Picture | 
     words = CLOCKS[axis][1]
     curves = {one.dataset: _steps(one) for one in found}
     styles, labels = looks(frames.trials, frames.subject.leading), list(dict.fromkeys(frames.trials["label"]))
-    figure, places = named_panels(list(curves), len(labels), share_x=False)
+    figure, places = named_panels(list(curves), labels, share_x=False)
     if len(found) == 1:
         figure.set_size_inches(8.6, max(3.6, figure.get_figheight()))
     for one in found:

@@ -10,7 +10,8 @@ import pandas as pd
 from deqbench.telling.bands import bands
 from deqbench.telling.best_of_grid import PARAMETER, Best, best_of_grid, without_step
 from deqbench.telling.figure_data import thinned
-from deqbench.telling.looks import legend, looks, panels
+from deqbench.telling.layouts import legend, panels
+from deqbench.telling.looks import looks
 from deqbench.telling.naming import SEPARATOR
 from deqbench.telling.pictures import Picture
 from deqbench.telling.scales import scale_score
@@ -41,7 +42,7 @@ def best_steps(frames: Frames) -> Picture | None:
     if not datasets:
         return None
     entries = list(dict.fromkeys(trials["best"]))
-    figure, rows = panels(len(datasets), len(LOSSES), len(entries))
+    figure, rows = panels(len(datasets), len(LOSSES), entries)
     styles = looks(trials.assign(label=trials["best"]), frames.subject.leading)
     behind = []
     for dataset, places in zip(datasets, rows, strict=True):

@@ -9,13 +9,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+import matplotlib as mpl
 import numpy as np
 import pandas as pd
 from matplotlib.ticker import MaxNLocator
 
 from deqbench.telling.bands import bands, drawn
 from deqbench.telling.figure_data import thinned
-from deqbench.telling.looks import PAPER, Look, legend, looks, panels
+from deqbench.telling.layouts import legend, panels
+from deqbench.telling.looks import PAPER, STYLE, Look, looks
 from deqbench.telling.pictures import Picture
 from deqbench.telling.scales import scale_steps
 from deqbench.telling.tables import Frames
@@ -39,6 +41,7 @@ _CAPTION = (
 )
 
 
+@mpl.rc_context(STYLE)
 def calls(frames: Frames) -> Picture | None:
     """Return the figure of a run of trainings; None where no solve was observed in any."""
     observed = frames.curves[frames.curves["name"].isin(list(_SHOWN))]
@@ -54,7 +57,7 @@ def calls(frames: Frames) -> Picture | None:
     }
     shown = {str(label) for band in told.values() for label in band["label"]}
     labels = [str(label) for label in dict.fromkeys(frames.trials["label"]) if label in shown]
-    figure, rows = panels(len(grounds[:MOST_GROUNDS]), len(names), len(labels))
+    figure, rows = panels(len(grounds[:MOST_GROUNDS]), len(names), labels)
     styles = looks(frames.trials, frames.subject.leading)
     for ground, row in zip(grounds[:MOST_GROUNDS], rows, strict=True):
         for name, axes in zip(names, row, strict=True):

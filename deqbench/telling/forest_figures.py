@@ -16,7 +16,8 @@ from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullLocato
 from deqbench.statistics.comparison import Comparison
 from deqbench.statistics.equivalence import Verdict
 from deqbench.statistics.paired import PairState
-from deqbench.telling.looks import INK, PAPER, STYLE, Look, looks, titled
+from deqbench.telling.layouts import titled
+from deqbench.telling.looks import INK, PAPER, STYLE, Look, looks
 from deqbench.telling.pictures import Picture
 from deqbench.telling.rivals import Rivals
 from deqbench.telling.tables import Frames

@@ -10,7 +10,8 @@ from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
 from deqbench.telling.families import Family, families
 from deqbench.telling.heat import cells, heat_table
-from deqbench.telling.looks import Look, legend, looks
+from deqbench.telling.layouts import legend
+from deqbench.telling.looks import Look, looks
 from deqbench.telling.multiples import named_panels, outer
 from deqbench.telling.pictures import Picture
 from deqbench.telling.tables import Frames, summary
@@ -59,7 +60,7 @@ def _difficulty(frames: Frames, table: pd.DataFrame, across: list[Family], name:
     if name not in table or not np.isfinite(table[name]).any():
         return None
     styles = looks(frames.trials, frames.subject.leading)
-    figure, places = named_panels([family.name for family in across], len(styles), share_x=False)
+    figure, places = named_panels([family.name for family in across], list(table["label"]), share_x=False)
     for family in across:
         axes = places[family.name]
         _draw_difficulty(axes, table, family, name, styles)
@@ -119,7 +120,7 @@ def _cost(frames: Frames, table: pd.DataFrame, across: list[Family]) -> Picture 
     if drawn.empty:
         return None
     styles = looks(frames.trials, frames.subject.leading)
-    figure, places = named_panels([family.name for family in across], len(styles))
+    figure, places = named_panels([family.name for family in across], list(table["label"]))
     for family in across:
         _draw_cost(places[family.name], drawn, family, styles)
     first = next(iter(places.values()))

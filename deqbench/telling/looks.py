@@ -1,4 +1,4 @@
-"""How figures look: the page's colours, a look for each entry, panels and a legend beside them.
+"""How figures look: the page's colours, and a look for each entry.
 
 Colour names the component that leads (a model, a solver, a gradient); marker and dash name the entry within
 it, so that twenty entries stay legible, in print and for eyes that see few colours.
@@ -6,17 +6,10 @@ it, so that twenty entries stay legible, in print and for eyes that see few colo
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pandas as pd
-from matplotlib.figure import Figure
-from matplotlib.lines import Line2D
-from matplotlib.ticker import ScalarFormatter
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
 
 PAPER, INK, GRID = "#ffffff", "#1b2027", "#d9dee5"
 """Background, text and grid; the page replaces them by its own, light or dark."""
@@ -98,54 +91,3 @@ def looks(trials: pd.DataFrame, leading: str) -> dict[str, Look]:
             ]  # without colours, markers tell components apart
             chosen[label] = Look(colour, marker, DASHES[place % len(DASHES)])
     return chosen
-
-
-def panels(rows: int, columns: int, entries: int) -> tuple[Figure, Any]:
-    """Return a figure with rows of panels, (rows, columns), and room for a legend of ``entries`` lines."""
-    height = max(3.3 * rows, 0.19 * entries + 0.5)
-    width = 3.9 * columns + 2.9
-    if rows * columns <= MOST_FITTED:
-        figure = Figure(figsize=(width, height), layout="constrained")
-        return figure, figure.subplots(rows, columns, squeeze=False)
-    figure = Figure(figsize=(width, height))
-    axes = figure.subplots(rows, columns, squeeze=False)
-    sides = {"left": 0.8 / width, "right": 1 - 2.9 / width, "bottom": 0.5 / height, "top": 1 - 0.3 / height}
-    figure.subplots_adjust(**sides, wspace=0.22, hspace=0.34)
-    return figure, axes
-
-
-MOST_FITTED = 8
-"""Panels that are fitted to their labels; more get fixed margins: fitting takes as long as drawing."""
-
-
-def titled(axes: Axes, text: str, *, left: float = 0.0) -> None:
-    """Write a title over a panel whose y axis is set.
-
-    At a fixed place, unless the axis may write a factor there: to look for a free one, matplotlib measures
-    every label again.
-
-    Args:
-        axes: The panel.
-        text: The title.
-        left: How far it begins to the left of the panel, in widths of it.
-    """
-    free = not isinstance(axes.yaxis.get_major_formatter(), ScalarFormatter)
-    axes.set_title(text, y=1.0 if free else None, x=-left)
-
-
-def legend(figure: Figure, styles: Mapping[str, Look], labels: Sequence[str], *, lines: bool = True) -> None:
-    """Put a legend of the labels beside the panels, with their dashes or with markers alone."""
-    handles = []
-    for label in dict.fromkeys(labels):
-        look = styles[label]
-        dash = ((0, look.dash) if look.dash else "-") if lines else "none"
-        drawn: dict[str, Any] = {
-            "color": look.colour,
-            "marker": look.marker,
-            "linestyle": dash,
-            "markersize": 5,
-        }
-        handles.append(Line2D([], [], linewidth=1.3, label=label, **drawn))
-    fitted = figure.get_layout_engine() is not None
-    place: dict[str, Any] = {"loc": "outside right center" if fitted else "center right"}
-    figure.legend(handles=handles, handlelength=3 if lines else 1, **place)

@@ -3,34 +3,36 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from matplotlib.figure import Figure
-
 from deqbench.telling.families import Family
+from deqbench.telling.layouts import Room, panels
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
-_WIDTH, _HEIGHT = 2.7, 2.15
-_LEGEND = 2.4
-"""Inches of a panel, and of the legend beside them."""
+_ROOM = Room(2.7, 2.15, across=0.2, down=0.5, least=4.2, left=0.65, bottom=0.55)
+"""Of a panel whose numbers stand at the outer ones."""
+_ROOM_OF_ITS_OWN = replace(_ROOM, height=2.4, down=0.75)
+"""Of a panel with an x axis of its own, named below it."""
 _ABREAST = 3
 """Panels in a row where nothing says which belong together."""
 
 
-def map_panels(families: Sequence[Family], entries: int) -> tuple[Figure, dict[str, Axes]]:
+def map_panels(families: Sequence[Family], labels: Sequence[str]) -> tuple[Figure, dict[str, Axes]]:
     """Return a figure with a panel for every map, by the map's text, and room for a legend beside them.
 
     Args:
         families: The maps; a row a family, or a few abreast where each family has one map.
-        entries: Lines of the legend.
+        labels: Lines of the legend.
     """
     rows = [list(family.maps) for family in families]
     if max(map(len, rows)) == 1:
         texts = [text for row in rows for text in row]
         rows = [texts[place : place + _ABREAST] for place in range(0, len(texts), _ABREAST)]
-    figure, places = _grid(rows, entries)
+    figure, places = _grid(rows, labels)
     titles = {
         member.text: ": ".join(filter(None, (family.name, _told(family, member.difficulty))))
         for family in families
@@ -42,11 +44,11 @@ def map_panels(families: Sequence[Family], entries: int) -> tuple[Figure, dict[s
 
 
 def named_panels(
-    names: Sequence[str], entries: int, *, share_x: bool = True
+    names: Sequence[str], labels: Sequence[str], *, share_x: bool = True
 ) -> tuple[Figure, dict[str, Axes]]:
     """Return a figure with a panel for every name, a few abreast, each titled."""
     rows = [list(names[place : place + _ABREAST]) for place in range(0, len(names), _ABREAST)]
-    figure, places = _grid(rows, entries, share_x=share_x)
+    figure, places = _grid(rows, labels, share_x=share_x)
     for name, axes in places.items():
         axes.set_title(name)
     return figure, places
@@ -68,12 +70,12 @@ def _told(family: Family, difficulty: str) -> str:
 
 
 def _grid(
-    rows: Sequence[Sequence[str]], entries: int, *, share_x: bool = True
+    rows: Sequence[Sequence[str]], labels: Sequence[str], *, share_x: bool = True
 ) -> tuple[Figure, dict[str, Axes]]:
     columns = max(map(len, rows))
-    height = max(_HEIGHT * len(rows) + 0.4, 0.19 * entries + 0.5)
-    figure = Figure(figsize=(max(_WIDTH * columns, 4.2) + _LEGEND, height), layout="constrained")
-    grid = figure.subplots(len(rows), columns, squeeze=False, sharex=share_x, sharey=True)
+    figure, grid = panels(
+        len(rows), columns, labels, _ROOM if share_x else _ROOM_OF_ITS_OWN, sharex=share_x, sharey=True
+    )
     places: dict[str, Axes] = {}
     for row, line in enumerate(grid):
         for column, axes in enumerate(line):

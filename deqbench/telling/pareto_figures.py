@@ -13,7 +13,8 @@ from matplotlib.colors import to_rgba
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullLocator
 
 from deqbench.statistics.failures import higher_is_better
-from deqbench.telling.looks import INK, STYLE, Look, legend, looks, panels, titled
+from deqbench.telling.layouts import legend, panels, titled
+from deqbench.telling.looks import INK, STYLE, Look, looks
 from deqbench.telling.pictures import Picture
 from deqbench.telling.scales import scale_score
 from deqbench.telling.tables import Frames, summary
@@ -71,7 +72,7 @@ def _picture(frames: Frames, table: pd.DataFrame, axis: str) -> Picture | None:
     datasets = list(dict.fromkeys(table["dataset"]))
     styles = looks(frames.trials, frames.subject.leading)
     rows = -(-len(datasets) // _ABREAST)
-    figure, grid = panels(rows, min(_ABREAST, len(datasets)), table["label"].nunique())
+    figure, grid = panels(rows, min(_ABREAST, len(datasets)), [*table["label"]])
     if len(datasets) == 1:
         figure.set_size_inches(8.6, max(3.9, figure.get_figheight()))
     places = [axes for row in grid for axes in row]

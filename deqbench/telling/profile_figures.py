@@ -13,7 +13,8 @@ from deqbench.statistics.profiles import profile, ratios
 from deqbench.telling.costs import costs
 from deqbench.telling.families import Family
 from deqbench.telling.figure_data import at_marks
-from deqbench.telling.looks import Look, legend, looks
+from deqbench.telling.layouts import legend
+from deqbench.telling.looks import Look, looks
 from deqbench.telling.multiples import named_panels, outer
 from deqbench.telling.pictures import Picture
 from deqbench.telling.tables import Frames
@@ -88,7 +89,7 @@ def _picture(
         bounds = (0.95, min(bounds[1], _FARTHEST))
     styles = looks(frames.trials, frames.subject.leading)
     labels = list(dict.fromkeys(frames.trials["label"]))
-    figure, places = named_panels(list(problems), len(labels))
+    figure, places = named_panels(list(problems), labels)
     for panel, axes in places.items():
         axes.set_title(f"{panel} ({len(tables[panel])} problems)")
         for label, steps in profiles[panel].groupby("label", sort=False):

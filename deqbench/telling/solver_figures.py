@@ -12,7 +12,8 @@ from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 from deqbench.telling.families import Family, families
 from deqbench.telling.figure_data import at_marks, decades
 from deqbench.telling.heat import cells, heat_table
-from deqbench.telling.looks import INK, Look, legend, looks
+from deqbench.telling.layouts import legend
+from deqbench.telling.looks import INK, Look, looks
 from deqbench.telling.multiples import map_panels, outer
 from deqbench.telling.pictures import Picture
 from deqbench.telling.profile_figures import profile_pictures
@@ -43,7 +44,7 @@ def _residuals(frames: Frames, across: list[Family], along: str) -> Picture | No
         return None
     styles = looks(frames.trials, frames.subject.leading)
     labels = list(dict.fromkeys(frames.trials["label"]))
-    figure, places = map_panels(across, len(labels))
+    figure, places = map_panels(across, labels)
     for text, axes in places.items():
         _draw_residuals(axes, curves[text], ends(frames, text, curves[text]), styles)
         _draw_tolerance(axes, frames, text)

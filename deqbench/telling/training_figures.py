@@ -12,7 +12,8 @@ from deqbench.telling.bands import bands, drawn, failed_ends
 from deqbench.telling.best_step_figures import best_steps
 from deqbench.telling.failure_figures import failures
 from deqbench.telling.figure_data import thinned
-from deqbench.telling.looks import PAPER, Look, legend, looks, panels, titled
+from deqbench.telling.layouts import legend, panels, titled
+from deqbench.telling.looks import PAPER, Look, looks
 from deqbench.telling.pictures import Picture
 from deqbench.telling.scales import scale_score, scale_steps
 from deqbench.telling.tables import Frames, grouped, primary_metric
@@ -36,7 +37,7 @@ def _curves(frames: Frames, what: str) -> Picture | None:
     shown = {dataset: name for dataset, name in shown.items() if name}
     if not shown:
         return None
-    figure, rows = panels(len(shown), 2, len(set(frames.trials["label"])))
+    figure, rows = panels(len(shown), 2, [*frames.trials["label"]])
     styles = looks(frames.trials, frames.subject.leading)
     behind = []
     for (dataset, name), (left, right) in zip(shown.items(), rows, strict=True):

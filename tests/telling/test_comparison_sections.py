@@ -21,7 +21,7 @@ OURS = [answers, comparisons, tradeoff, attainment, statistics]
 
 @pytest.fixture(scope="module")
 def story(frames):
-    return Story(frames, content_of(frames), tuple)
+    return Story(frames, content_of(frames))
 
 
 @pytest.fixture(scope="module")
@@ -32,7 +32,7 @@ def single(fake, tmp_path_factory):
 
 
 def built(frames, section):
-    return section.build(Story(frames, content_of(frames), tuple))
+    return section.build(Story(frames, content_of(frames)))
 
 
 def test_every_answer_names_its_axis_and_its_interval(frames):

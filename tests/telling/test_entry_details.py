@@ -7,11 +7,13 @@ import shlex
 from dataclasses import replace
 
 import pytest
+from matplotlib.colors import to_hex
 
 from deqbench.records import CurvePoint, Record, Status
 from deqbench.suites.selection import select
 from deqbench.telling.calls_figures import calls
 from deqbench.telling.loading import load
+from deqbench.telling.looks import GRID
 from deqbench.telling.rates_of_runs import halving, rates
 from deqbench.telling.report.content import content_of
 from deqbench.telling.report.sections import Story, details
@@ -22,7 +24,7 @@ IMPLICIT = "deq-linear/anderson/implicit/adam"
 
 
 def story(frames):
-    return Story(frames, content_of(frames), tuple)
+    return Story(frames, content_of(frames))
 
 
 @pytest.fixture(scope="module")
@@ -156,6 +158,7 @@ def test_calls_and_radius_are_drawn_along_the_training(theory):
     picture = calls(theory)
     data = picture.data
     assert set(data["of"]) == {"calls a sample", "spectral radius"}
+    assert {to_hex(spine.get_edgecolor()) for spine in picture.figure.axes[0].spines.values()} == {GRID}
     last = data[data["of"] == "spectral radius"].iloc[-1]
     assert last["median"] == pytest.approx(0.7)
 

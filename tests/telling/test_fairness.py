@@ -20,7 +20,7 @@ BEST = "deq-linear/anderson/implicit/adam"
 
 @pytest.fixture(scope="module")
 def panel(frames):
-    return fairness.build(Story(frames, content_of(frames), tuple))
+    return fairness.build(Story(frames, content_of(frames)))
 
 
 def cells(table, label):
@@ -117,7 +117,7 @@ def test_uncovered_operations_are_said(frames):
     trials = frames.trials.assign(operations=1e9, operations_coverage=1.0)
     trials.loc[trials["label"] == "mlp/adam", "operations_coverage"] = 0.61
     changed = replace(frames, trials=trials)
-    said = fairness.build(Story(changed, content_of(changed), tuple)).remarks
+    said = fairness.build(Story(changed, content_of(changed))).remarks
     assert any("mlp/adam" in one and "61%" in one for one in said)
 
 
@@ -125,7 +125,7 @@ def test_operations_that_nobody_counted_are_a_dash_with_its_reason(frames):
     trials = frames.trials.assign(operations=1e9)
     trials.loc[trials["label"] == "linear/lbfgs", "operations"] = np.nan
     changed = replace(frames, trials=trials)
-    it = fairness.build(Story(changed, content_of(changed), tuple))
+    it = fairness.build(Story(changed, content_of(changed)))
     assert cells(it.tables[0], "linear/lbfgs")["operations"].text == "-"
     assert any("linear/lbfgs" in one and "outside torch" in one for one in it.remarks)
 
@@ -139,7 +139,7 @@ def test_many_data_sets_are_one_table_of_ranges(fake, tmp_path):
         for seed in range(2)
     ]
     frames = load(fake.write_run(tmp_path / "run", records))
-    it = fairness.build(Story(frames, content_of(frames), tuple))
+    it = fairness.build(Story(frames, content_of(frames)))
     assert len(it.tables) == 1
     label = next(label for label, reference, _ in it.tables[0].rows if not reference)
     other = cells(it.tables[0], label)
@@ -150,7 +150,7 @@ def test_many_data_sets_are_one_table_of_ranges(fake, tmp_path):
 
 def test_one_entry_alone_has_no_panel(fake, tmp_path):
     frames = load(fake.write_run(tmp_path / "run", [fake.record(fake.ENTRIES[7])]))
-    assert fairness.build(Story(frames, content_of(frames), tuple)) is None
+    assert fairness.build(Story(frames, content_of(frames))) is None
 
 
 def test_markdown_has_the_same_cells(panel):

@@ -72,11 +72,11 @@ def test_bibtex_names_the_version_the_commit_and_the_paper(frames):
 
 def test_the_tables_are_those_of_the_latex_report(frames):
     content = content_of(frames)
-    assert section.build(Story(frames, content, tuple)).latex == latex(content)
+    assert section.build(Story(frames, content)).latex == latex(content)
 
 
 def test_tables_that_are_too_long_are_referred_to(frames, monkeypatch):
     monkeypatch.setattr(section, "MOST_CHARACTERS", 100)
-    it = section.build(Story(frames, content_of(frames), tuple))
+    it = section.build(Story(frames, content_of(frames)))
     assert it.latex == ""
     assert "deqbench report RUN --format tex" in it.notice

@@ -5,7 +5,6 @@ from __future__ import annotations
 import importlib
 import math
 import re
-from functools import cache, partial
 
 import numpy as np
 import pandas as pd
@@ -101,9 +100,7 @@ def test_a_page_that_would_pass_its_limit_links_to_figures_and_says_so(frames, r
 
 
 def story_of(frames):
-    from deqbench.telling.figures import draw
-
-    return Story(frames, content_of(frames), cache(partial(draw, frames)))
+    return Story(frames, content_of(frames))
 
 
 def test_every_section_has_its_template_and_a_name_of_its_own():

@@ -14,7 +14,7 @@ from deqbench.telling.report.sections import Story, environment, failures
 
 
 def build(section, frames):
-    return section.build(Story(frames, content_of(frames), tuple))
+    return section.build(Story(frames, content_of(frames)))
 
 
 def resting(fake, seed, code="c0de" * 4):

@@ -41,30 +41,29 @@ def refusing():
 
 def test_without_a_second_process_everything_is_made_here_once_it_is_asked():
     made = []
-    with aside(partial(made.append, 1), forked=False) as (wait,):
+    with aside(partial(made.append, 1), forked=False) as wait:
         assert not made
         wait(), wait()
     assert made == [1]
 
 
 @forking
-def test_things_are_made_in_a_second_process_in_their_order():
-    with aside(whereabouts, partial(sorted, [2, 1]), forked=True) as (first, second):
-        assert second() == [1, 2]
-        assert first() != HERE
+def test_a_thing_is_made_in_a_second_process_and_fetched_once():
+    with aside(partial(sorted, [2, 1]), forked=True) as ordered, aside(whereabouts, forked=True) as place:
+        assert ordered() == [1, 2]
+        assert place() == place() != HERE
 
 
 @forking
 def test_what_a_process_that_died_left_is_made_here():
-    with aside(whereabouts, dying, forked=True) as (first, second):
-        assert second() == "made here"
-        assert first() != HERE
+    with aside(dying, forked=True) as wait:
+        assert wait() == "made here"
 
 
 @forking
 def test_an_error_of_the_second_process_is_raised_here():
     with (
-        aside(refusing, forked=True) as (wait,),
+        aside(refusing, forked=True) as wait,
         pytest.raises(ValueError, match="cannot be made"),
     ):
         wait()

@@ -7,17 +7,15 @@ says how to write another.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import replace
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 
 from deqbench.keeping.store import write_durably
 from deqbench.telling import tables
 from deqbench.telling.aside import aside
 from deqbench.telling.collecting import uncollected
-from deqbench.telling.figures import draw
 from deqbench.telling.loading import load
-from deqbench.telling.pictures import Picture
+from deqbench.telling.report.ahead import Ahead, draw_ahead
 from deqbench.telling.report.content import Content, content_of
 from deqbench.telling.report.formats import FIGURES, MOST_ROWS, STANDARD, Format
 from deqbench.telling.report.latex import latex
@@ -61,7 +59,7 @@ def write_frames(
         frames: The run.
         folder: Where it is written.
         formats: The forms that are asked.
-        forked: Whether a second process may draw the figures and write the tables meanwhile: for a caller
+        forked: Whether a second process may draw figures meanwhile: for a caller
             without threads.
         content: What finds the words, for a caller who needs them too; it is asked once a second process
             draws.
@@ -81,13 +79,16 @@ def write_frames(
             return folder / "report.html"
         kinds = _kinds(told)
         _clear(folder / "figures", kinds)
-        makes = (
-            partial(_drawn, frames, folder / "figures", kinds),
-            partial(_write_tables, frames, folder, asked),
-        )
-        with aside(*makes, forked=forked) as (drawn, written):
-            _tell(frames, content, folder, told, drawn)
-            written()
+        drawing = partial(draw_ahead, frames, folder / "figures", kinds, inlined=Format.HTML in told)
+        with aside(drawing, forked=forked) as drawn:
+
+            @cache
+            def ahead() -> Ahead:
+                _write_tables(frames, folder, asked)  # before anybody waits
+                return drawn()
+
+            _tell(frames, content, folder, told, ahead)
+            ahead()
     return folder / "report.html"
 
 
@@ -104,7 +105,7 @@ def _tell(
     words: Callable[[], Content],
     folder: Path,
     asked: frozenset[Format],
-    drawn: Callable[[], Sequence[Picture]],
+    ahead: Callable[[], Ahead],
 ) -> None:
     content = words()
     if Format.LATEX in asked:
@@ -115,19 +116,11 @@ def _tell(
         for picture in part.pictures:
             picture.save(folder / "figures", kinds)
 
-    told = parts(SECTIONS, Story(frames, content, drawn), save)
+    told = parts(SECTIONS, Story(frames, content, lambda: ahead().pictures), save)
     if Format.MARKDOWN in asked:
         write_durably(folder / "report.md", markdown(content, told))
     if Format.HTML in asked:
-        write_durably(folder / "report.html", page(content, told, folder / "figures"))
-
-
-def _drawn(frames: Frames, folder: Path, kinds: Sequence[str]) -> list[Picture]:
-    """Draw the figures of the experiment and save them; return them without what drew them."""
-    pictures = draw(frames)
-    for picture in pictures:
-        picture.save(folder, kinds)
-    return [replace(picture, figure=None) for picture in pictures]
+        write_durably(folder / "report.html", page(content, told, folder / "figures", ahead().markup))
 
 
 def _kinds(asked: Collection[Format]) -> list[str]:

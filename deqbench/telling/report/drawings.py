@@ -36,14 +36,30 @@ class Drawing:
     notice: str
 
 
-def marked(pictures: Sequence[Picture], folder: Path) -> tuple[list[str], str]:
+def markup_of(pictures: Sequence[Picture], folder: Path, prefix: str) -> dict[str, str]:
+    """Return the markup of each picture by its name.
+
+    Args:
+        pictures: Pictures that were saved.
+        folder: Where they were saved.
+        prefix: Of identifiers, which no other pictures of the page have.
+    """
+    return {each.name: inline_svg(each, folder, f"{prefix}{place}-") for place, each in enumerate(pictures)}
+
+
+def marked(
+    pictures: Sequence[Picture], folder: Path, ready: Mapping[str, str] | None = None
+) -> tuple[list[str], str]:
     """Return the markup of every picture, and the style rules that all of them need.
 
     Args:
         pictures: Pictures that were saved, in the order of the page.
         folder: Where they were saved.
+        ready: The markup of some, by their names, under a prefix other than ``g``.
     """
-    return as_classes([inline_svg(each, folder, f"g{number}-") for number, each in enumerate(pictures)])
+    known = ready or {}
+    known = {**known, **markup_of([each for each in pictures if each.name not in known], folder, "g")}
+    return as_classes([known[each.name] for each in pictures])
 
 
 def drawings(

@@ -27,7 +27,9 @@ _STYLES = ("theme", "page", "tables", "figures", "controls", "print")
 _SCRIPTS = ("state", "numbers", "sorting", "boards", "trials", "figures", "start")
 
 
-def page(content: Content, parts: Sequence[Part], figures: Path) -> str:
+def page(
+    content: Content, parts: Sequence[Part], figures: Path, ready: Mapping[str, str] | None = None
+) -> str:
     """Return the report as one self-contained HTML text.
 
     Where it would pass ``LIMIT``, drawings give way to links to their files, and the tables behind them are
@@ -38,9 +40,10 @@ def page(content: Content, parts: Sequence[Part], figures: Path) -> str:
         content: What it says of the run as a whole.
         parts: Its sections.
         figures: The folder in which their pictures were saved.
+        ready: The markup of some of them, as :func:`~deqbench.telling.report.drawings.marked` takes it.
     """
     pictures = [picture for part in parts for picture in part.pictures]
-    texts, rules = marked(pictures, figures)
+    texts, rules = marked(pictures, figures, ready)
     drawn: dict[str, Drawing] = {}
     environment = _environment(drawn)
     for room, rows in _ROOMS:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from deqbench.telling.figures import draw
 from deqbench.telling.pictures import Picture
 from deqbench.telling.report.claims import Judged
 from deqbench.telling.report.judging import markdown_of
@@ -29,7 +30,7 @@ def build(story: Story) -> Claims | None:
     if not story.content.judged:
         return None
     live = story.frames.about_claims  # the figures of any other experiment are of its entries
-    figures = {picture.title: picture for picture in story.pictures} if live else {}
+    figures = {picture.title: picture for picture in story.drawn(draw)} if live else {}
     return Claims(story.content.judged, figures)
 
 

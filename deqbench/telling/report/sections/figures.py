@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from deqbench.telling.figures import draw
 from deqbench.telling.pictures import Picture
 from deqbench.telling.report.sections.section import Section, Story
 
@@ -21,7 +22,7 @@ def build(story: Story) -> Figures | None:
     if story.frames.about_claims:
         return None
     groups: dict[str, list[Picture]] = {}
-    for picture in story.pictures:
+    for picture in story.drawn(draw):
         groups.setdefault(picture.family or picture.name, []).append(picture)
     return Figures(tuple(tuple(group) for group in groups.values()))
 

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, TypeAlias, TypeVar
 
 from deqbench.telling.pictures import Picture
 from deqbench.telling.report.content import Content
 from deqbench.telling.tables import Frames
 
 T = TypeVar("T")
+Draw: TypeAlias = Callable[[Frames], Sequence[Picture]]
+"""What draws pictures from a run's tables alone."""
 
 
 @dataclass(frozen=True)
@@ -20,17 +22,17 @@ class Story:
     Attributes:
         frames: The run's tables.
         content: What its report says in words and written numbers, for the terminal too.
-        drawn: What returns the figures of its experiment; they may be in the making, so ask last.
+        ahead: What returns the pictures that are drawn ahead; they may be in the making, so ask last.
     """
 
     frames: Frames
     content: Content
-    drawn: Callable[[], Sequence[Picture]]
+    ahead: Callable[[], Mapping[Draw, Sequence[Picture]]] = dict
 
-    @property
-    def pictures(self) -> Sequence[Picture]:
-        """The figures of its experiment."""
-        return self.drawn()
+    def drawn(self, draw: Draw) -> Sequence[Picture]:
+        """Return what a function draws of the run, from those drawn ahead if it is among them."""
+        ready = self.ahead()
+        return ready[draw] if draw in ready else draw(self.frames)
 
 
 def no_pictures(_: object) -> Sequence[Picture]:
@@ -48,7 +50,7 @@ class Section(Generic[T]):
         build: What it says of a run, which the template finds as ``it``; None leaves the section out.
         markdown: The same as lines of Markdown, without the heading.
         pictures: The figures that it shows, to be saved beside the page.
-        waits: Whether it asks for the figures of the experiment, which may be in the making.
+        waits: Whether it asks for pictures drawn ahead, which may be in the making.
     """
 
     name: str

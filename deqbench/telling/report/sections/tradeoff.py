@@ -27,7 +27,7 @@ class Tradeoff:
 
 def build(story: Story) -> Tradeoff | None:
     """Return score against cost; None where no cost was measured, or the score is a cost."""
-    drawn = tradeoffs(story.frames)
+    drawn = story.drawn(tradeoffs)
     if not drawn:
         return None
     count = story.frames.trials["dataset"].nunique()
@@ -62,4 +62,4 @@ def markdown(it: Tradeoff) -> Iterator[str]:
         yield from (f"*{picture.title}.* {picture.caption}", "")
 
 
-SECTION = Section("tradeoff", "Score against cost", build, markdown, pictures)
+SECTION = Section("tradeoff", "Score against cost", build, markdown, pictures, waits=True)
