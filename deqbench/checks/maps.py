@@ -9,6 +9,8 @@ import torch
 from torch import Tensor
 
 from deqbench.equilibria.binding import Ledger, recording
+from deqbench.errors import PluginError
+from deqbench.experiments.ground import Ground
 from deqbench.interfaces import Drawn
 
 
@@ -81,10 +83,22 @@ def can_be_differentiated(family: Any) -> str | None:
     return None if all(bool(torch.isfinite(one).all()) for one in known) else "a gradient is not finite"
 
 
+def calls_barely_what_it_solves(family: Any) -> str | None:
+    """Its own bare call, if it has one, returns what its map returns."""
+    drawn = _drawn(family, 0)
+    ground = Ground(drawn.module, drawn.x, drawn.module, drawn.x, drawn.loss, drawn.bare)
+    try:
+        ground.floor(*ground.capture())
+    except PluginError as error:
+        return str(error)
+    return None
+
+
 CHECKS = (
     gives_the_same_for_a_seed,
     draws_from_the_seed,
     is_float64_on_the_cpu,
     solves_once,
     can_be_differentiated,
+    calls_barely_what_it_solves,
 )

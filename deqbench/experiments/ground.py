@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 import torch
@@ -34,6 +35,7 @@ class Ground:
         exact_module: The module's weights, rounded to the trial's dtype, in float64.
         exact_x: The inputs, likewise.
         loss: Output, float64 on the CPU, -> scalar.
+        bare: The family's own bare call, f(z, *inputs); None where the map's function is one.
     """
 
     module: nn.Module
@@ -41,6 +43,7 @@ class Ground:
     exact_module: nn.Module
     exact_x: Tensor
     loss: Callable[[Tensor], Tensor]
+    bare: Callable[..., Tensor] | None = None
 
     @classmethod
     def draw(cls, family: MapFamily, seed: int, arithmetic: Arithmetic) -> Ground:
@@ -54,11 +57,30 @@ class Ground:
             torch.set_default_dtype(before)
         module = drawn.module.eval().to(arithmetic.device, arithmetic.dtype)
         x = drawn.x.to(arithmetic.device, arithmetic.dtype)
-        return cls(module, x, copy.deepcopy(module).double(), x.double(), drawn.loss)
+        return cls(module, x, copy.deepcopy(module).double(), x.double(), drawn.loss, drawn.bare)
 
     def capture(self) -> tuple[Map, Tensor]:
         """Return the counted map and its start, fresh: nothing is factorised or cached in it yet."""
         return captured(self.module, self.x)
+
+    def floor(self, f: Map, z0: Tensor) -> Callable[[], Tensor]:
+        """Return one bare call of a captured map at its start: no counting, no judging, no graph.
+
+        Raises:
+            PluginError: The family's own bare call returns something else than the map.
+        """
+        if self.bare is None:
+            return partial(f.function, z0, *f.inputs)
+        rounding = torch.finfo(z0.dtype).eps ** 0.5
+        with torch.no_grad():
+            z = f.function(z0, *f.inputs)  # where what a start of zeros hides is seen
+            bare, full = self.bare(z, *f.inputs), f.function(z, *f.inputs)
+        if bare.shape != full.shape or not torch.allclose(bare, full, rtol=rounding, atol=rounding):
+            raise PluginError(
+                "The bare call of this map's family, Drawn.bare, returns something else than the map; it may "
+                "do less work for the same values, no more. See docs/write-a-plugin.md."
+            )
+        return partial(self.bare, z0, *f.inputs)
 
     def true_residual(self, z: Tensor, stop: Stop) -> Tensor:
         """Return the residual of z, (B, *s), recomputed in float64, (B,), in the norm of the stop."""

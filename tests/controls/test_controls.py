@@ -5,10 +5,12 @@ from __future__ import annotations
 import math
 
 import pytest
+import torch
 
 from deqbench import cli
 from deqbench.claims import Outcome, decide
 from deqbench.telling.loading import load
+from deqbench_plugins.controls.heavier import ROUNDS, Heavier
 from deqbench_plugins.controls.losing import CrashLoses, IdleLoses
 from deqbench_plugins.controls.same import SameTwice
 from deqbench_plugins.controls.slower import SleepShows, TwoPerCent
@@ -46,16 +48,28 @@ def test_work_that_was_not_added_is_not_found(frames):
     assert verdicts(TwoPerCent(), of(frames, map_operations=calls))[0] is Outcome.VIOLATED
 
 
+def test_two_per_cent_are_in_the_overhead_because_the_floor_lacks_them():
+    heavier = Heavier(share=0.02, batch=3, dimension=4).draw(0)
+    calls = []
+    heavier.module._worked = lambda z, x, rounds: calls.append(rounds) or z @ heavier.module.W.mT + x
+    heavier.module(heavier.x)
+    assert set(calls) == {ROUNDS + 1}
+    calls.clear()
+    heavier.bare(torch.zeros_like(heavier.x), heavier.x)
+    assert calls == [ROUNDS]
+
+
 def heavier_in_seconds(frames, factor, *, seeds=8, noise=0.0):
     """Return the verdict where the clock saw a factor on so many seeds, each with its own small error."""
     import pandas as pd
 
     one = frames.trials[(frames.trials["map"] == "control-heavier") & (frames.trials["seed"] == 0)]
+    one = one[one["map.batch"] == 64]
     copies = []
     for seed in range(seeds):
         wobble = 1 + noise * math.sin(seed)
         clock = [0.1 * (factor * wobble if share else 1.0) for share in one["map.share"]]
-        copies.append(one.assign(seed=seed, solve_cpu_seconds=clock))
+        copies.append(one.assign(seed=seed, overhead=clock))
     evidence = TwoPerCent().read(pd.concat(copies, ignore_index=True), None)[1][1]
     return decide(evidence, TwoPerCent.tolerance).verdict
 

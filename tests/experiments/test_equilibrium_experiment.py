@@ -1,6 +1,7 @@
 """The experiment on one solver and one map: what it observes is true, and a miss is a finding."""
 
 import json
+from dataclasses import replace
 from itertools import pairwise
 
 import pytest
@@ -89,6 +90,42 @@ def test_every_cost_that_is_promised_is_there(run):
     assert set(COUNTS) <= set(costs)
     assert costs["repeats"] == 2
     assert costs["peak_bytes"] >= 0
+
+
+def with_bare_call(monkeypatch, bare):
+    original = ground.Ground.draw.__func__
+
+    def draw(cls, *arguments):
+        return replace(original(cls, *arguments), bare=bare)
+
+    monkeypatch.setattr(ground.Ground, "draw", classmethod(draw))
+
+
+def test_the_floor_is_the_familys_own_bare_call(run, monkeypatch):
+    calls = []
+    function = ground.Ground.capture
+
+    def bare(z, *inputs):
+        calls.append(1)
+        return kept[0](z, *inputs)
+
+    def capture(self):
+        f, z0 = function(self)
+        kept[:] = [f.function]
+        return f, z0
+
+    kept = []
+    monkeypatch.setattr(ground.Ground, "capture", capture)
+    with_bare_call(monkeypatch, bare)
+    record = run(solver="picard", settings={"repeats": 3})
+    assert len(calls) == 3 * (record.costs["map_calls"] + 1)  # and once to see that it is the map
+
+
+def test_a_bare_call_that_is_another_map_is_refused(run, monkeypatch):
+    with_bare_call(monkeypatch, lambda z, *_: z)
+    record = run(solver="picard")
+    assert record.status is Status.ERROR
+    assert "Drawn.bare, returns something else than the map" in record.reason
 
 
 def test_a_call_limit_that_is_spent_is_not_converged(run):

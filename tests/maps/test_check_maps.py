@@ -51,6 +51,7 @@ BAD = {
     "is_float64_on_the_cpu": lambda seed: Drawn(Module(dtype=torch.float32), draws(seed), total),
     "solves_once": lambda seed: Drawn(Module(solves=2), draws(seed), total),
     "can_be_differentiated": lambda seed: Drawn(Module(), draws(seed), lambda output: output.detach().sum()),
+    "calls_barely_what_it_solves": lambda seed: Drawn(Module(), draws(seed), total, lambda z, x: z / 2 + x),
 }
 
 
@@ -63,6 +64,11 @@ def test_a_bad_family_is_caught(name):
         fault = str(error)
     assert fault
     assert check(Tanh(batch=2, dimension=3)) is None
+
+
+def test_a_bare_call_of_the_same_values_passes():
+    family = Family(lambda seed: Drawn(Module(), draws(seed), total, lambda z, x: z / 4 + x))
+    assert maps.calls_barely_what_it_solves(family) is None
 
 
 def test_a_module_that_solves_nothing_is_caught():

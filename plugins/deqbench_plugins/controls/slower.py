@@ -31,7 +31,8 @@ class TwoPerCent:
 
     code: ClassVar[str] = "control-two-per-cent"
     statement: ClassVar[str] = (
-        "A map that works 2% more is found: in operations exactly, in seconds (CPU time) where noise allows."
+        "A map that works 2% more is found: in operations exactly; where noise allows, in seconds (CPU time "
+        "of a solve over that of as many calls without the 2%, taken in turn)."
     )
     source: ClassVar[str] = "own"
     tolerance: ClassVar[float] = 1e-9
@@ -50,7 +51,7 @@ class TwoPerCent:
 
 def _in_operations(rows: pd.DataFrame) -> Evidence:
     """Return what a call of the map costs a sample more, beside one product of 2 d^2, from both sides."""
-    costs = rows.pivot_table(index="seed", columns="map.share", values="map_operations")
+    costs = rows.pivot_table(index=["map.batch", "seed"], columns="map.share", values="map_operations")
     product = 2.0 * float(rows["map.dimension"].iloc[0]) ** 2
     extra = [float(found) for found in costs[SHARE] - costs[0.0]]
     sides = [(case, found, product) for case, found in enumerate(extra)]
@@ -66,8 +67,8 @@ def _in_operations(rows: pd.DataFrame) -> Evidence:
 
 def _in_seconds(rows: pd.DataFrame) -> Evidence:
     """Return p against its level, and how far the estimate is from 2%; undecided where noise hides it."""
-    named = rows.assign(entry=rows["map.share"].map({0.0: "plain", SHARE: "heavier"}), task="heavier")
-    cost = Measure("solve_cpu_seconds", higher_is_better=False, kind="ratio")
+    named = rows.assign(entry=rows["map.share"].map({0.0: "plain", SHARE: "heavier"}), task=rows["map.batch"])
+    cost = Measure("overhead", higher_is_better=False, kind="ratio")
     pairs = paired_differences(named, "heavier", "plain", cost, Layout(unit=("task", "seed")))
     found = compare(pairs, rope=Rope(0.0, relative=True), task="task")
     half = (found.mean.high - found.mean.low) / 2
