@@ -25,11 +25,11 @@ def claims(registry: Registry, *, run: str, code: str | None) -> int:
     """Print the verdicts on the claims of RUN: its folder, or a suite's name under reports/.
 
     Claims that were examined live are told as they were judged; claims that read records are checked on those
-    of RUN now. Nothing is run.
+    of RUN now; of one that fails at that, there is no verdict, and it is said. Nothing is run.
 
     Exit codes: 0 no claim is violated, 1 one is, 2 a mistake in usage.
     """
-    from deqbench.cli.recorded import readers  # noqa: PLC0415  --help needs none of it
+    from deqbench.cli.recorded import judged_by, readers  # noqa: PLC0415  --help needs none of it
     from deqbench.errors import UnknownNameError  # noqa: PLC0415  --help needs none of it
     from deqbench.keeping.finding import find_run  # noqa: PLC0415  as above
     from deqbench.telling.loading import load  # noqa: PLC0415  as above
@@ -37,7 +37,7 @@ def claims(registry: Registry, *, run: str, code: str | None) -> int:
     from deqbench.telling.report.judging import lines_of  # noqa: PLC0415  as above
 
     frames = load(find_run(run).folder)
-    judged = [*verdicts.live(frames), *verdicts.read(frames, readers(registry), run)]
+    judged = [*verdicts.live(frames), *judged_by(readers(registry), frames, run)]
     if code is not None:
         known = list(dict.fromkeys(one.code for one in judged))
         judged = [one for one in judged if one.code.lower() == code.lower()]

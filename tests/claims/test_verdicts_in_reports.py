@@ -87,7 +87,7 @@ def test_a_report_reads_the_records_again(run, place, capsys):
 
 def test_a_claim_that_is_not_installed_is_left_out_of_the_report_and_named(run, place, capsys):
     assert ended("report", str(run), "--out", str(place / "without")) == 0
-    assert "The report has no verdict on falls: Unknown claim 'falls'." in capsys.readouterr().err
+    assert "There is no verdict on falls: Unknown claim 'falls'." in capsys.readouterr().err
     assert "claim-falls" not in (place / "without" / "report.html").read_text(encoding="utf-8")
 
 
@@ -96,8 +96,18 @@ def test_a_claim_that_fails_as_it_reads_costs_its_verdict_and_no_more(run, place
     (place / "broken.py").write_text(broken, encoding="utf-8")
     words = ["--plugin", str(place / "broken.py"), "--out", str(place / "broken")]
     assert ended("report", str(run), *words) == 0
-    assert "The report has no verdict on falls: RuntimeError: no such column" in capsys.readouterr().err
+    assert "There is no verdict on falls: RuntimeError: no such column" in capsys.readouterr().err
     assert (place / "broken" / "report.html").is_file()
+
+
+def test_a_claim_that_fails_as_it_reads_leaves_the_other_verdicts_of_a_run(run, place, capsys):
+    text = PLUGIN.replace("losses = curves", 'raise RuntimeError("no such column"); losses = curves')
+    (place / "other.py").write_text(text.replace('"falls"', '"fails"'), encoding="utf-8")
+    words = ["--plugin", str(place / "falls.py"), "--plugin", str(place / "other.py")]
+    assert ended("claims", str(run), *words) == 0
+    told = capsys.readouterr()
+    assert "There is no verdict on fails: RuntimeError: no such column" in told.err
+    assert "1 claim in 2 cases: 2 HOLDS." in told.out
 
 
 def test_a_suite_gives_parameters_to_its_claims_and_one_that_is_violated_fails_the_run(place, capsys):
