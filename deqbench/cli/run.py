@@ -8,7 +8,7 @@ import shutil
 import signal
 import sys
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
@@ -127,7 +127,8 @@ def _print_trials(suite: Suite, registry: Registry, options: RunOptions, *, as_j
 def _import_answer(*, report: bool) -> None:
     """Import what the answer needs while the nursery imports torch; once trials run, nobody waits for it."""
     for name in ("deqbench.telling.report.terminal", *(["deqbench.telling.report"] if report else [])):
-        importlib.import_module(name)
+        with suppress(ImportError):  # trials are run all the same; who needs it then says what is wrong
+            importlib.import_module(name)
 
 
 def _answer(result: RunResult, listener: Listener, registry: Registry, *, report: bool) -> int:

@@ -95,6 +95,7 @@ def _budgets(times: pd.DataFrame) -> npt.NDArray[np.float64]:
 def _draw(axes: Axes, steps: pd.DataFrame, look: Look) -> None:
     dash: Any = (0, look.dash) if look.dash else "-"
     worn: dict[str, Any] = {"color": look.colour, "linestyle": dash, "marker": look.marker, "markersize": 4}
+    worn["gid"] = look.sign()
     at, share = steps["at"].to_numpy(dtype="float64"), steps["share"].to_numpy(dtype="float64")
     # Few points draw the same steps: where the share rises, and the two ends.
     rises = np.flatnonzero(np.diff(share, prepend=-1.0))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -11,7 +12,7 @@ from deqbench.telling.bands import bands
 from deqbench.telling.best_of_grid import PARAMETER, Best, best_of_grid, without_step
 from deqbench.telling.figure_data import thinned
 from deqbench.telling.layouts import legend, panels
-from deqbench.telling.looks import looks
+from deqbench.telling.looks import looks, numbered
 from deqbench.telling.naming import SEPARATOR
 from deqbench.telling.pictures import Picture
 from deqbench.telling.scales import scale_score
@@ -43,14 +44,15 @@ def best_steps(frames: Frames) -> Picture | None:
         return None
     entries = list(dict.fromkeys(trials["best"]))
     figure, rows = panels(len(datasets), len(LOSSES), entries)
-    styles = looks(trials.assign(label=trials["best"]), frames.subject.leading)
+    styles = _signed(looks(trials.assign(label=trials["best"]), frames.subject.leading), trials, frames)
     behind = []
     for dataset, places in zip(datasets, rows, strict=True):
+        here = trials[trials["dataset"] == dataset]
         for axes, name in zip(places, LOSSES, strict=True):
-            band = _band(frames, trials[trials["dataset"] == dataset], dataset, name)
+            band = _band(frames, here, dataset, name)
             behind.append(thinned(band, ["label"], _ROWS).assign(dataset=dataset, of=name.replace("_", " ")))
             scale_score(axes, name, band)
-            _draw(axes, band, styles)
+            _draw(axes, band, _signed(styles, here, frames))
             axes.set(xlabel="epoch", ylabel=name.replace("_", " "))
         places[0].set_title(f"{dataset}: {_told(found, dataset)}", loc="left", fontsize=8)
     legend(figure, styles, entries)
@@ -85,6 +87,16 @@ def _chosen(frames: Frames, best: Best) -> pd.DataFrame:
     return here[same].assign(best=best.entry)
 
 
+def _signed(styles: Mapping[str, Look], trials: pd.DataFrame, frames: Frames) -> dict[str, Look]:
+    """Return looks that sign for the run's own entries, of which a best one is one a data set."""
+    numbers = numbered(frames.trials)
+    own = {
+        str(best): tuple(dict.fromkeys(numbers[str(label)] for label in group["label"]))
+        for best, group in trials.groupby("best", sort=False)
+    }
+    return {best: replace(look, entries=own.get(best, ())) for best, look in styles.items()}
+
+
 def _observed(frames: Frames, dataset: str) -> bool:
     curves = frames.curves
     return bool(((curves["dataset"] == dataset) & (curves["name"] == LOSSES[0])).any())
@@ -106,8 +118,10 @@ def _draw(axes: Axes, band: pd.DataFrame, styles: Mapping[str, Look]) -> None:
         look = styles[str(label)]
         finite = group[np.isfinite(group["median"].astype("float64"))]
         low, high = (finite[end].where(np.isfinite(finite[end]), finite["median"]) for end in ("low", "high"))
-        axes.fill_between(finite["epoch"], low, high, color=look.colour, alpha=0.09, linewidth=0)
+        shade: dict[str, Any] = {"color": look.colour, "alpha": 0.09, "linewidth": 0, "gid": look.sign()}
+        axes.fill_between(finite["epoch"], low, high, **shade)
         drawn: dict[str, Any] = {"color": look.colour, "marker": look.marker, "markersize": 4}
+        drawn["gid"] = look.sign()
         dash = (0, look.dash) if look.dash else "-"
         axes.plot(finite["epoch"], finite["median"], linestyle=dash, linewidth=1.3, **drawn)
 

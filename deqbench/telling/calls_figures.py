@@ -82,6 +82,7 @@ def _draw(axes: Axes, band: pd.DataFrame, styles: Mapping[str, Look]) -> None:
         look = styles[str(label)]
         dash: Any = (0, look.dash) if look.dash else "-"
         worn: dict[str, Any] = {"color": look.colour, "marker": look.marker, "markersize": 4.5}
+        worn["gid"] = look.sign()
         axes.plot(
             group["step"], group["median"], ls=dash, lw=1.3, mec=PAPER, mew=0.4, markevery=every, **worn
         )

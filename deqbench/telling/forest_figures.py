@@ -17,7 +17,7 @@ from deqbench.statistics.comparison import Comparison
 from deqbench.statistics.equivalence import Verdict
 from deqbench.statistics.paired import PairState
 from deqbench.telling.layouts import titled
-from deqbench.telling.looks import INK, PAPER, STYLE, Look, looks
+from deqbench.telling.looks import INK, PAPER, STYLE, Look, looks, signed_each
 from deqbench.telling.pictures import Picture
 from deqbench.telling.rivals import Rivals
 from deqbench.telling.tables import Frames
@@ -76,11 +76,14 @@ def _panel(axes: Axes, one: Rivals, styles: Mapping[str, Look], words: Callable[
     axes.axvspan(low, high, color=_BAND, alpha=0.22, linewidth=0, zorder=0)
     axes.axvline(middle, color=INK, linewidth=0.8, zorder=1)
     _limit(axes, one.compared, scale, (low, high), ratio=ratio)
-    _intervals(axes, one.compared, scale, [styles[each.first].colour for each in one.compared])
-    for row, each in enumerate(one.compared):
-        _row(axes, row, each, scale, styles[each.first])
+    worn = [styles[each.first] for each in one.compared]
+    _intervals(axes, one.compared, scale, worn)
+    for row, (each, look) in enumerate(zip(one.compared, worn, strict=True)):
+        _row(axes, row, each, scale, look)
     axes.set_ylim(len(one.compared) - 0.4, -0.6)
     axes.set_yticks(range(len(one.compared)), [each.first for each in one.compared])
+    for tick, look in zip(axes.yaxis.get_major_ticks(), worn, strict=True):
+        tick.label1.set_gid(look.sign())
     axes.tick_params(axis="y", length=0)
     axes.grid(visible=False, axis="y")
     title = f"{one.dataset}: against {one.best}"
@@ -115,12 +118,13 @@ def _limit(
     axes.xaxis.set_major_locator(MaxNLocator(8))
 
 
-def _intervals(axes: Axes, compared: Sequence[Comparison], scale: float, colours: Sequence[str]) -> None:
+def _intervals(axes: Axes, compared: Sequence[Comparison], scale: float, worn: Sequence[Look]) -> None:
     known = [row for row, each in enumerate(compared) if each.shown.known]
     shown = [compared[row].shown for row in known]
     low, high = (np.clip([scale * getattr(one, end) for one in shown], *axes.get_xlim()) for end in _ENDS)
-    worn = [to_rgba(colours[row], 0.8) for row in known]
-    axes.hlines(known, low, high, colors=worn, linewidth=1.5, zorder=2)
+    colours = [to_rgba(worn[row].colour, 0.8) for row in known]
+    lines = axes.hlines(known, low, high, colors=colours, linewidth=1.5, zorder=2)
+    lines.set_gid(signed_each([worn[row] for row in known]))
 
 
 _ENDS = ("low", "high")
@@ -131,7 +135,8 @@ def _row(axes: Axes, row: int, each: Comparison, scale: float, look: Look) -> No
     shown = each.shown
     if each.states[PairState.FIRST_FAILED] or each.states[PairState.BOTH_FAILED]:
         worse = left if each.measure.higher_is_better else right
-        axes.plot(worse, row, "x", color=look.colour, markersize=6, markeredgewidth=1.6, clip_on=False)
+        cross: dict[str, Any] = {"color": look.colour, "markersize": 6, "markeredgewidth": 1.6}
+        axes.plot(worse, row, "x", clip_on=False, gid=look.sign(), **cross)
     if not isfinite(shown.estimate):
         return
     place = scale * shown.estimate
@@ -139,6 +144,7 @@ def _row(axes: Axes, row: int, each: Comparison, scale: float, look: Look) -> No
     marker = (">" if place > right else "<") if beyond else look.marker
     sure = each.verdict is not Verdict.INCONCLUSIVE
     worn: dict[str, Any] = {"color": look.colour, "markerfacecolor": look.colour if sure else PAPER}
+    worn["gid"] = look.sign()
     axes.plot(
         min(max(place, left), right), row, marker, markersize=5.5, markeredgewidth=1.3, zorder=3, **worn
     )

@@ -107,8 +107,8 @@ def _draw_difficulty(
             "markersize": 4.5,
             "linewidth": 1.2,
         }
-        axes.plot(at, middle, linestyle=dash, **line)
-        axes.vlines(at, low, high, color=look.colour, alpha=0.45, linewidth=1)
+        axes.plot(at, middle, linestyle=dash, gid=look.sign(), **line)
+        axes.vlines(at, low, high, color=look.colour, alpha=0.45, linewidth=1, gid=look.sign())
     axes.set_xticks(range(len(places)), [member.difficulty for member in family.members])
     axes.set_xlim(-0.4, len(places) - 0.6)
 
@@ -153,9 +153,10 @@ def _draw_cost(axes: Axes, table: pd.DataFrame, family: Family, styles: dict[str
             [text for text in family.maps if text in set(group["dataset"])]
         )
         seconds, error = 1e3 * inside["backward_seconds"], inside["error_inputs"].clip(_EXACT, _USELESS)
-        axes.plot(seconds, error, color=look.colour, linewidth=0.8, alpha=0.3)
+        axes.plot(seconds, error, color=look.colour, linewidth=0.8, alpha=0.3, gid=look.sign())
         sizes = np.linspace(12, 34, len(inside)) if len(inside) > 1 else [34]
-        axes.scatter(seconds, error, s=sizes, color=look.colour, marker=look.marker, linewidths=0, zorder=3)
+        worn: dict[str, Any] = {"color": look.colour, "marker": look.marker, "gid": look.sign()}
+        axes.scatter(seconds, error, s=sizes, linewidths=0, zorder=3, **worn)
 
 
 def _cells(

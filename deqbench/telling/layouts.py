@@ -123,7 +123,11 @@ def legend(figure: Figure, styles: Mapping[str, Look], labels: Sequence[str], *,
         handles.append(Line2D([], [], linewidth=1.3, label=label, **drawn))
     fitted = figure.get_layout_engine() is not None
     place: dict[str, Any] = {"loc": "outside right center" if fitted else "center right"}
-    figure.legend(handles=handles, handlelength=3 if lines else 1, **place)
+    made = figure.legend(handles=handles, handlelength=3 if lines else 1, **place)
+    for label, *parts in zip(dict.fromkeys(labels), made.legend_handles, made.get_texts(), strict=True):
+        for part in parts:
+            if part is not None:  # matplotlib knows no handle for some artists; for a line it does
+                part.set_gid(styles[label].sign())
 
 
 def _width(label: str) -> float:

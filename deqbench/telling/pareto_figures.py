@@ -14,7 +14,7 @@ from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullLocato
 
 from deqbench.statistics.failures import higher_is_better
 from deqbench.telling.layouts import legend, panels, titled
-from deqbench.telling.looks import INK, STYLE, Look, looks
+from deqbench.telling.looks import INK, STYLE, Look, looks, signed_each
 from deqbench.telling.pictures import Picture
 from deqbench.telling.scales import scale_score
 from deqbench.telling.tables import Frames, summary
@@ -193,21 +193,23 @@ def _step(axes: Axes, leading: pd.DataFrame, *, better_up: bool) -> None:
 
 def _intervals(axes: Axes, points: pd.DataFrame, styles: Mapping[str, Look]) -> None:
     """Draw the intervals of all points, in two calls: one a point is what a large report would wait for."""
+    owners = [styles[str(label)] for label in points["label"]]
     worn = [
-        to_rgba(styles[str(label)].colour, 0.6 * (1.0 if front == "yes" else _FADED))
-        for label, front in zip(points["label"], points["front"], strict=True)
+        to_rgba(look.colour, 0.6 * (1.0 if front == "yes" else _FADED))
+        for look, front in zip(owners, points["front"], strict=True)
     ]
     cost, score = (points[name].to_numpy(dtype="float64") for name in ("cost", "score"))
     for name, limit in (("cost", axes.get_xlim()), ("score", axes.get_ylim())):
         ends = points[[f"{name}_low", f"{name}_high"]].to_numpy(dtype="float64")
         low, high = np.clip(ends, min(limit), max(limit)).T
         if name == "cost":
-            axes.hlines(score, low, high, colors=worn, linewidth=1.1, zorder=2)
+            lines = axes.hlines(score, low, high, colors=worn, linewidth=1.1, zorder=2)
         else:
-            axes.vlines(cost, low, high, colors=worn, linewidth=1.1, zorder=2)
+            lines = axes.vlines(cost, low, high, colors=worn, linewidth=1.1, zorder=2)
+        lines.set_gid(signed_each(owners))
 
 
 def _point(axes: Axes, row: Mapping[Any, Any], look: Look) -> None:
     alpha = 1.0 if row["front"] == "yes" else _FADED
     worn: dict[str, Any] = {"color": look.colour, "alpha": alpha, "markersize": 6.5, "markeredgewidth": 0}
-    axes.plot(row["cost"], row["score"], look.marker, zorder=3, **worn)
+    axes.plot(row["cost"], row["score"], look.marker, zorder=3, gid=look.sign(), **worn)

@@ -118,6 +118,7 @@ def _draw(axes: Axes, steps: pd.DataFrame, look: Look, bounds: tuple[float, floa
     # A marker where it starts to solve, and one where it has solved all it will, tell twins apart.
     marked = [place for place in (1, int(drawn.sum()) - 2) if 0 < place < drawn.sum()]
     line = {"color": look.colour, "linestyle": dash, "linewidth": 1.3, "marker": look.marker, "markersize": 4}
+    line["gid"] = look.sign()
     axes.plot(within[drawn], share[drawn], drawstyle="steps-post", markevery=marked, alpha=0.9, **line)
 
 

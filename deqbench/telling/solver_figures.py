@@ -78,13 +78,13 @@ def _draw_residuals(axes: Axes, curves: pd.DataFrame, last: pd.DataFrame, styles
     for label, group in curves.groupby("label", sort=False):
         look = styles[str(label)]
         dash: Any = (0, look.dash) if look.dash else "-"
-        axes.plot(group["at"], group["median"], color=look.colour, linestyle=dash, linewidth=1.1, alpha=0.9)
+        worn: dict[str, Any] = {"color": look.colour, "linestyle": dash, "linewidth": 1.1, "alpha": 0.9}
+        axes.plot(group["at"], group["median"], gid=look.sign(), **worn)
     for row in last.to_dict("records"):
         look = styles[row["label"]]
         marker = look.marker if row["solved"] else "x"
-        axes.plot(
-            row["at"], row["median"], marker, color=look.colour, markersize=4.5, markeredgewidth=1.2, zorder=3
-        )
+        end: dict[str, Any] = {"color": look.colour, "markersize": 4.5, "markeredgewidth": 1.2, "zorder": 3}
+        axes.plot(row["at"], row["median"], marker, gid=look.sign(), **end)
 
 
 def _draw_tolerance(axes: Axes, frames: Frames, text: str) -> None:

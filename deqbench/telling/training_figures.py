@@ -96,13 +96,15 @@ def _draw_band(
     for label, group in shaded.groupby("label", sort=False, observed=True):
         # An end that falls on a failure is infinite: filled, it would drown every other curve.
         low, high = (group[end].where(np.isfinite(group[end]), group["median"]) for end in ("low", "high"))
-        axes.fill_between(group[x], low, high, color=styles[str(label)].colour, alpha=0.09, linewidth=0)
+        look = styles[str(label)]
+        axes.fill_between(group[x], low, high, color=look.colour, alpha=0.09, linewidth=0, gid=look.sign())
     finite = band[np.isfinite(band["median"].astype("float64"))]
     if not finite.empty:
         _draw_lines(axes, finite, x, styles)
     for label, group in ends.groupby("label", observed=True):
-        cross: dict[str, Any] = {"color": styles[str(label)].colour, "markersize": 7, "markeredgewidth": 1.8}
-        axes.plot(group[x], group["value"], "x", **cross)
+        look = styles[str(label)]
+        cross: dict[str, Any] = {"color": look.colour, "markersize": 7, "markeredgewidth": 1.8}
+        axes.plot(group[x], group["value"], "x", gid=look.sign(), **cross)
 
 
 def _draw_lines(axes: Axes, finite: pd.DataFrame, x: str, styles: Mapping[str, Look]) -> None:
@@ -112,6 +114,7 @@ def _draw_lines(axes: Axes, finite: pd.DataFrame, x: str, styles: Mapping[str, L
     for group in grouped(finite, ["label"]):
         look = styles[str(labels[group[0]])]
         worn: dict[str, Any] = {"color": look.colour, "marker": look.marker, "markersize": 4.5}
+        worn["gid"] = look.sign()
         dash = (0, look.dash) if look.dash else "-"
         axes.plot(along[group], medians[group], ls=dash, lw=1.3, mec=PAPER, mew=0.4, markevery=every, **worn)
 

@@ -63,7 +63,7 @@ def solve(text, solver, seed):
     )
 
 
-def train(trainer, seed):
+def train(trainer, seed, **others):
     reached, seconds, parameters = TRAINERS[trainer]
     accuracy = reached + 0.004 * seed
     points = [
@@ -72,7 +72,7 @@ def train(trainer, seed):
         for name, value in {"train_loss": 2.3 - step / 20, "test_accuracy": accuracy * step / 40}.items()
     ]
     return Record(
-        trial=_trial("training", {"dataset": "digits", "model": "mlp", "trainer": trainer}, seed),
+        trial=_trial("training", {"dataset": "digits", "model": "mlp", **others, "trainer": trainer}, seed),
         status=Status.OK,
         metrics={"train_loss": 0.3, "test_accuracy": accuracy},
         costs={
@@ -123,6 +123,14 @@ def training_page(tmp_path_factory):
     """Three trainers on digits, two seeds: the best is the slowest and the largest."""
     records = [train(trainer, seed) for trainer in TRAINERS for seed in (0, 1)]
     return told(tmp_path_factory.mktemp("browser") / "training", "training", records)
+
+
+@pytest.fixture(scope="session")
+def models_page(tmp_path_factory):
+    """Two models on digits, of which one has a solver, one of two."""
+    solvers = [{"model": "deq", "solver": name} for name in ("picard", "anderson")]
+    records = [train("lbfgs", seed, **others) for others in (*solvers, {}) for seed in (0, 1)]
+    return told(tmp_path_factory.mktemp("browser") / "models", "training", records)
 
 
 @pytest.fixture(scope="session")

@@ -29,6 +29,13 @@ def test_axe_finds_no_fault(opened, axe, which, scheme, request):
     assert faults(axe, page) == []
 
 
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_axe_finds_no_fault_where_entries_are_hidden(opened, axe, solvers_page, scheme):
+    page = opened(solvers_page, "only.solver=picard", color_scheme=scheme, bypass_csp=True)
+    assert page.locator("#chosen").is_visible()
+    assert faults(axe, page) == []
+
+
 @pytest.mark.parametrize("which", PAGES)
 def test_headings_descend_one_level_at_a_time(opened, which, request):
     page = opened(request.getfixturevalue(which))

@@ -71,6 +71,125 @@ def test_trials_are_filtered_by_component_seed_and_status(opened, solvers_page):
     assert column(page, "#trials-table", 0) == ["tanh[norm=0.9]"]
 
 
+CHOSEN = "Shown: solver picard (1 of 3 entries)."
+
+
+def drawn(page, figure):
+    """The words of a figure that are seen, and how many of its coloured lines and markers are."""
+    texts = page.locator(f"#figure-{figure} svg text").all()
+    things = page.locator(f"#figure-{figure} svg [data-e]").all()
+    words = [one.text_content() for one in texts if one.is_visible()]
+    return words, sum(one.evaluate("node => getComputedStyle(node).display") != "none" for one in things)
+
+
+def test_a_component_is_chosen_for_the_whole_page(opened, solvers_page):
+    page = opened(solvers_page)
+    words, things = drawn(page, "data-profile")
+    assert {"picard", "newton", "anderson"} <= set(words)
+    assert not page.locator("#chosen").is_visible()
+    page.get_by_label("solver", exact=True).select_option("picard")
+    for table in ("#overall", "#entries-0"):
+        assert page.locator(f"{table} tbody tr").count() == 3
+        assert page.locator(f"{table} tbody tr:visible th").all_inner_texts() == ["picard"]
+    kept, few = drawn(page, "data-profile")
+    assert "picard" in kept
+    assert not {"newton", "anderson"} & set(kept)
+    assert 0 < few == things / 3
+    assert "map-equivalents" in kept  # what is said of all entries stays
+    assert set(column(page, "#trials-table", 1)) == {"picard"}
+    assert page.locator("#chosen b").inner_text() == CHOSEN
+    assert page.locator("#said").inner_text() == CHOSEN
+    assert "only.solver=picard" in page.url
+
+
+def test_a_chosen_component_stays_when_the_page_is_loaded_again(opened, solvers_page):
+    page = opened(solvers_page)
+    page.get_by_label("solver", exact=True).select_option("picard")
+    page.reload()
+    assert page.get_by_label("solver", exact=True).input_value() == "picard"
+    assert page.locator("#overall tbody tr:visible th").all_inner_texts() == ["picard"]
+    assert page.locator("#chosen b").inner_text() == CHOSEN
+
+
+@pytest.mark.parametrize("name", ["Reset", "Show all"])
+def test_all_entries_are_shown_again(opened, solvers_page, name):
+    page = opened(solvers_page, "only.solver=picard")
+    before = drawn(page, "residual-work")[1]
+    page.get_by_role("button", name=name).click()
+    assert page.locator("#overall tbody tr:visible").count() == 3
+    assert drawn(page, "residual-work")[1] > before
+    assert page.locator("#trials-shown").inner_text().startswith("18 of 18 trials")
+    assert not page.locator("#chosen").is_visible()
+    assert "#" not in page.url
+    assert page.locator("[data-out]").count() == 0
+
+
+def test_the_keyboard_shows_all_entries_again_and_keeps_its_place(opened, solvers_page):
+    page = opened(solvers_page, "only.solver=picard")
+    page.get_by_role("button", name="Show all").focus()
+    page.keyboard.press("Enter")
+    assert page.evaluate("document.activeElement.id") == "only-solver"
+    assert page.locator("#said").inner_text() == "All entries are shown."
+
+
+def test_chosen_entries_are_ranked_and_sorted_as_all_were(opened, training_page):
+    page = opened(training_page, "only.trainer=gd[lr=0.5]")
+    shown = f"{RANKED} tbody tr:visible th"
+    assert page.locator(shown).all_inner_texts() == ["mlp/gd"]
+    page.get_by_label("Axis", exact=True).select_option("seconds")
+    assert page.locator(shown).all_inner_texts() == ["mlp/gd"]
+    assert page.locator(f"{RANKED} tbody tr:visible b").inner_text() == "0.210"
+    title(page, RANKED, "entry").get_by_role("button").click()
+    assert page.locator(shown).all_inner_texts() == ["mlp/gd"]
+    page.get_by_label("trainer", exact=True).select_option("")
+    assert column(page, RANKED, 0) == ["mlp/adam", "mlp/gd", "mlp/lbfgs"]
+
+
+def test_a_choice_that_no_entry_meets_is_told(opened, models_page):
+    page = opened(models_page, "only.model=mlp&only.solver=picard")
+    assert page.locator("#chosen b").inner_text() == "None of the 3 entries has model mlp, solver picard."
+    assert page.locator(f"{RANKED} tbody tr:visible").count() == 0
+    page.get_by_label("solver", exact=True).select_option("-")
+    assert page.locator("#said").inner_text() == "Shown: model mlp, no solver (1 of 3 entries)."
+    assert page.locator(f"{RANKED} tbody tr:visible").count() == 1
+
+
+def test_a_component_of_another_report_hides_nothing(opened, solvers_page):
+    page = opened(solvers_page, "only.solver=nobody&only.status=nobody")
+    assert page.locator("#overall tbody tr:visible").count() == 3
+    assert page.locator("#trials-shown").inner_text().startswith("18 of 18 trials")
+    assert page.get_by_label("solver", exact=True).input_value() == ""
+    assert not page.locator("#chosen").is_visible()
+
+
+def test_a_copied_figure_holds_what_is_shown_and_says_so(opened, solvers_page):
+    page = opened(solvers_page, "only.solver=newton", permissions=["clipboard-read", "clipboard-write"])
+    page.locator("#figure-data-profile").get_by_role("button", name="Copy SVG").click()
+    page.wait_for_function("document.querySelector('#said').textContent === 'Copied as SVG.'")
+    root = ET.fromstring(page.evaluate("navigator.clipboard.readText()").encode())
+    assert {"newton", "picard", "anderson"} & {one.text for one in root.iter()} == {"newton"}
+    described = next(one.text for one in root.iter() if one.tag.endswith("}desc"))
+    assert described.endswith("Shown: solver newton (1 of 3 entries).")
+    ids = {one.get("id") for one in root.iter()}
+    used = {one.get("href") for one in root.iter() if one.tag.endswith("}use")}
+    assert used
+    assert {one.removeprefix("#") for one in used} <= ids  # a marker that others share is still defined
+    assert not any("data-e" in one.attrib or "data-out" in one.attrib for one in root.iter())
+
+
+def test_print_shows_all_entries_whichever_are_chosen(opened, solvers_page):
+    page = opened(solvers_page, "only.solver=picard")
+    page.emulate_media(media="print")
+    page.evaluate("dispatchEvent(new Event('beforeprint'))")
+    assert page.locator("#overall tbody tr:visible").count() == 3
+    assert page.locator("#trials-shown").inner_text().startswith("18 of 18 trials")
+    assert not page.locator("#chosen").is_visible()
+    page.emulate_media(media="screen")
+    page.evaluate("dispatchEvent(new Event('afterprint'))")
+    assert page.locator("#overall tbody tr:visible").count() == 1
+    assert page.locator("#trials-shown").inner_text().startswith("6 of 18 trials")
+
+
 def test_trials_are_found_by_words(opened, solvers_page):
     page = opened(solvers_page)
     page.get_by_label("find").fill("TANH")
@@ -217,6 +336,7 @@ def test_without_scripts_everything_is_there_but_the_controls(opened, solvers_pa
     assert page.locator('[data-family="residual"] svg.drawn').count() == 3
     assert all(one.is_visible() for one in page.locator('[data-family="residual"] figure').all())
     assert page.locator("#trials-table tbody tr").count() == 18
+    assert page.locator("#overall tbody tr:visible").count() == 3
     assert not page.get_by_label("Theme").is_visible()
     assert page.get_by_role("button").count() == 0
 

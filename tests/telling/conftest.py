@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import math
+import re
 
 import numpy as np
 import pytest
@@ -205,3 +206,29 @@ def fake():
 class FAKE:
     ENTRIES, SUITE = ENTRIES, SUITE
     trial, record, write_run = staticmethod(trial), staticmethod(record), staticmethod(write_run)
+
+
+@pytest.fixture(scope="session")
+def things_of():
+    """What tells what a picture's markup draws: (whose it is, the page's colours it wears, its words)."""
+
+    def told(picture, folder):
+        import xml.etree.ElementTree as ET
+
+        from deqbench.telling.report.inline import inline_svg
+
+        picture.save(folder)
+        return list(_things(ET.fromstring(inline_svg(picture, folder, "g")), ""))
+
+    return told
+
+
+def _things(node, owner):
+    owner = node.get("data-e", owner)
+    if node.tag == "defs":
+        assert not any("data-e" in one.attrib for one in node.iter())
+        return
+    if node.tag not in ("svg", "g"):
+        yield owner, set(re.findall(r"var\(--c\d\)", node.get("style", ""))), node.text or ""
+    for child in node:
+        yield from _things(child, owner)

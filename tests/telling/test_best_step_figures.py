@@ -66,3 +66,11 @@ def test_the_best_steps_are_written_above_their_panel(frames):
 def test_a_run_without_a_grid_has_no_such_figure(frames):
     one_rate = frames.trials[frames.trials["trainer.lr"] == 1.0]
     assert best_steps(type(frames)(one_rate, frames.curves, frames.suite, {}, {})) is None
+
+
+def test_a_curve_belongs_to_the_entry_of_its_best_step(frames, things_of, tmp_path):
+    entries = list(dict.fromkeys(frames.trials["entry"]))
+    best = {str(place) for place, entry in enumerate(entries) if "lr=1.0" in entry or "lr=1]" in entry}
+    owned = {owner for owner, colours, _ in things_of(best_steps(frames), tmp_path) if colours}
+    assert owned == best
+    assert len(best) == 2

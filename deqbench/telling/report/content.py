@@ -12,6 +12,7 @@ from deqbench.records import Status
 from deqbench.telling.naming import flat
 from deqbench.telling.report.answers import Answers, answers_of
 from deqbench.telling.report.claims import Judged, counted, live
+from deqbench.telling.report.components import Choices, choices
 from deqbench.telling.report.failures import Failure, Miss, failures, misses
 from deqbench.telling.report.overall import Overall, overall
 from deqbench.telling.report.rankings import Ranking, ranking
@@ -40,6 +41,7 @@ class Content:
     commands: tuple[str, ...]
     design: tuple[tuple[str, str], ...]
     environment: tuple[tuple[str, str], ...]
+    choices: Choices | None
 
 
 def content_of(frames: Frames) -> Content:
@@ -67,6 +69,7 @@ def content_of(frames: Frames) -> Content:
         commands=tuple(_commands(frames, name)),
         design=tuple((key, _written(value)) for key, value in _design(frames).items()),
         environment=tuple((key, _written(value)) for key, value in _environment(frames).items()),
+        choices=choices(frames),
     )
 
 

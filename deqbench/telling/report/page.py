@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -24,7 +24,7 @@ LIMIT = 1_500_000
 _ROOMS = ((900_000, 250), (600_000, 100), (300_000, 40), (0, 10))
 """Bytes for all drawings, and rows of the table behind each: the first pair that fits is taken."""
 _STYLES = ("theme", "page", "tables", "figures", "controls", "print")
-_SCRIPTS = ("state", "numbers", "sorting", "boards", "trials", "figures", "start")
+_SCRIPTS = ("state", "numbers", "sorting", "boards", "entries", "trials", "figures", "start")
 
 
 def page(
@@ -45,7 +45,7 @@ def page(
     pictures = [picture for part in parts for picture in part.pictures]
     texts, rules = marked(pictures, figures, ready)
     drawn: dict[str, Drawing] = {}
-    environment = _environment(drawn)
+    environment = _environment(drawn, content)
     for room, rows in _ROOMS:
         drawn |= drawings(pictures, texts, room, rows)
         text = _page(content, parts, environment, rules)
@@ -93,7 +93,7 @@ def _is_standings(one: object) -> bool:
     return isinstance(one, Standings)
 
 
-def _environment(drawn: Mapping[str, Drawing]) -> Environment:
+def _environment(drawn: Mapping[str, Drawing], content: Content) -> Environment:
     environment = Environment(
         loader=PackageLoader("deqbench.telling.report"),
         autoescape=True,
@@ -102,8 +102,18 @@ def _environment(drawn: Mapping[str, Drawing]) -> Environment:
         lstrip_blocks=True,
     )
     environment.globals |= {"drawing": lambda picture: drawn[picture.name], "axis_titles": _axis_titles()}
+    environment.globals["owned"] = _owning(content.choices.numbers if content.choices else {})
     environment.filters["json"] = _json
     return environment
+
+
+def _owning(numbers: Mapping[str, int]) -> Callable[[str], Markup]:
+    """Return what gives the attribute of an element that tells of one entry, as drawings carry it."""
+
+    def owned(label: str) -> Markup:
+        return Markup(' data-e="{}"').format(numbers[label]) if label in numbers else Markup("")
+
+    return owned
 
 
 def _axis_titles() -> dict[str, str]:

@@ -20,6 +20,11 @@ A section is one Python module here and one template beside it, and a line of ``
    ``data``, which becomes the table behind it; pictures that share a ``family`` and differ in ``axis`` are
    shown one at a time, by the page's switch.
 
+4. What belongs to one entry is hidden while a reader has chosen others. A figure draws it with the entry's
+   :class:`~deqbench.telling.looks.Look` and gives it the identifier of ``look.sign()`` as ``gid``; a table
+   whose rows are entries, named in their first cells, says ``entries=true``; any other element takes
+   ``{{ owned(label) }}``. Statistics and tables behind figures stay whole.
+
 The frame does the rest: sorting of every table, copying of every figure, the axis switch for whatever has
 variants, themes, print, and the security policy. A template writes no ``style`` attribute and no script: the
 policy would refuse both. Colours, spaces and classes are in ``templates/style/``. Data for the page's script

@@ -1,4 +1,4 @@
-"""Every trial in one table that the page sorts and filters: by component, seed and status."""
+"""Every trial in one table that the page sorts and filters: by seed, status and, with all else, component."""
 
 from __future__ import annotations
 
@@ -10,13 +10,12 @@ import numpy as np
 import pandas as pd
 
 from deqbench.records import Status
-from deqbench.telling.naming import SEPARATOR
 from deqbench.telling.report.axes import AXES
+from deqbench.telling.report.components import components
 from deqbench.telling.report.numbers import metric_title, number, score
 from deqbench.telling.report.rankings import COST_COLUMNS
 from deqbench.telling.report.sections.section import Section, Story
 from deqbench.telling.tables import Frames, primary_metric, summed
-from deqbench.trials import split_outside
 
 ROOM = 240_000
 """Bytes that the embedded trials may take of the page."""
@@ -114,7 +113,8 @@ def markdown(it: Trials) -> Iterator[str]:
 def _columns(frames: Frames) -> Iterator[Column]:
     trials, subject = frames.trials, frames.subject
     yield Column("on", subject.ground, tuple(map(str, trials["dataset"])), choice=True)
-    yield from _components(trials, [axis for axis in subject.axes if axis not in ("dataset", "map", "claim")])
+    for axis, texts in components(trials, subject).items():
+        yield Column(axis, axis, texts, choice=True)
     yield Column("seed", "seed", tuple(map(str, trials["seed"])), choice=True, numeric=True)
     yield Column(
         "status", "status", tuple(str(one).replace("_", " ") for one in trials["status"]), choice=True
@@ -129,22 +129,6 @@ def _columns(frames: Frames) -> Iterator[Column]:
         )
         yield Column(key, heading, tuple(write(value) for value in summed(trials, column)), numeric=True)
     yield Column("key", "key", tuple(map(str, trials["key"])))
-
-
-def _components(trials: pd.DataFrame, axes: list[str]) -> Iterator[Column]:
-    """Yield a column an axis, each component as the suite wrote it; an axis that nobody has is left out."""
-    present = [axis for axis in axes if axis in trials and trials[axis].notna().any()]
-    told: dict[str, list[str]] = {axis: [] for axis in present}
-    more: list[str] = []
-    for row in trials[["entry", *present]].to_dict("records"):
-        texts = [text.strip() for text in split_outside(str(row["entry"]), "|")]
-        for axis in present:
-            told[axis].append(texts.pop(0) if texts and isinstance(row[axis], str) else "-")
-        more.append(SEPARATOR.join(texts))
-    for axis in present:
-        yield Column(axis, axis, tuple(told[axis]), choice=True)
-    if any(more):
-        yield Column("settings", "settings", tuple(text or "-" for text in more), choice=True)
 
 
 def _scores(trials: pd.DataFrame, metrics: dict[Any, str]) -> Iterator[str]:

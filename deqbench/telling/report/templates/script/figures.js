@@ -77,7 +77,11 @@ function standalone(drawing) {
       element.setAttribute(name, style.getPropertyValue(name));
     }
     element.removeAttribute("class");
+    element.removeAttribute("data-e");
   });
+  // What is hidden is not copied, and the copy says so.
+  if (one("[data-out]", copied)) one("desc", copied).append(` ${entriesTold()}`);
+  all("[data-out]", copied).forEach((element) => element.remove());
   if (theme) root.dataset.theme = theme;
   else delete root.dataset.theme;
   copied.setAttribute("xmlns", SVG);

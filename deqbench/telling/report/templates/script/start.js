@@ -38,12 +38,19 @@ function startPrinting() {
   addEventListener("beforeprint", () => {
     opened = all("details:not([open]):not(.behind)");
     opened.forEach((element) => (element.open = true));
+    printing = true;
+    apply();
   });
-  addEventListener("afterprint", () => opened.forEach((element) => (element.open = false)));
+  addEventListener("afterprint", () => {
+    opened.forEach((element) => (element.open = false));
+    printing = false;
+    apply();
+  });
 }
 
 startSorting();
 startBoards();
+startEntries();
 startTrials();
 startFigures();
 startTheme();
@@ -61,6 +68,6 @@ addEventListener("hashchange", () => {
   apply();
 });
 chosen = fromAddress();
-one(".bar").hidden = false;
+one(".top").hidden = false;
 apply();
 goTo(chosen.get("at"));

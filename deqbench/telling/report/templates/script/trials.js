@@ -1,4 +1,4 @@
-// The table of trials: all of them, filtered by component, seed, status and words, sorted, some at a time.
+// The table of trials: those of the entries shown, filtered by seed, status and words, sorted, some at a time.
 
 const AT_ONCE = 50;
 let rowsShown = AT_ONCE;
@@ -25,12 +25,8 @@ function makeFilters(columns) {
   const form = document.getElementById("filters");
   form.addEventListener("submit", (event) => event.preventDefault());
   for (const column of columns) {
-    if (!column.names || column.names.length < 2) continue;
-    const select = made("select", "", { "data-filter": column.key });
-    select.append(made("option", "all", { value: "" }));
-    column.names.forEach((name) => select.append(made("option", name, { value: name })));
-    select.addEventListener("change", () => filterBy(column.key, select.value));
-    form.append(labelled(column.title, select));
+    if (!column.names || column.names.length < 2 || isComponent(column)) continue;
+    form.append(selection(column.key, column.title, column.names, filterBy));
   }
   const input = made("input", "", { type: "search", "data-filter": "find", size: "14" });
   input.addEventListener("input", () => filterBy("find", input.value));
@@ -38,11 +34,9 @@ function makeFilters(columns) {
   form.hidden = false;
 }
 
-function labelled(text, field) {
-  field.id = `only-${field.dataset.filter}`;
-  const both = made("span", "", { class: "control" });
-  both.append(made("label", text, { for: field.id }), field);
-  return both;
+// Components are chosen for the whole page.
+function isComponent(column) {
+  return choices !== null && choices.axes.some(([axis]) => axis === column.key);
 }
 
 function filterBy(key, value) {
@@ -52,9 +46,10 @@ function filterBy(key, value) {
 }
 
 function chosenRows(data, cell) {
+  const components = new Map(chosenComponents().map(({ axis, text }) => [axis, text]));
   const wanted = data.columns
-    .map((column, place) => [place, chosen.get(`only.${column.key}`)])
-    .filter(([place, value]) => value && data.columns[place].names);
+    .map((column, place) => [place, isComponent(column) ? components.get(column.key) : chosen.get(`only.${column.key}`)])
+    .filter(([place, value]) => value && (isComponent(data.columns[place]) || data.columns[place].names?.includes(value)));
   const words = (chosen.get("only.find") || "").toLowerCase();
   return data.rows.filter(
     (row) =>
@@ -87,9 +82,6 @@ function showTrials(table, data, cell, more) {
   more.parentElement.hidden = rows.length <= rowsShown;
   const told = shown.length < rows.length ? `, ${shown.length} of them shown` : "";
   document.getElementById("trials-shown").textContent =
-    `${rows.length} of ${data.rows.length} trials${told}. With every measurement: trials.csv.`;
-  all("[data-filter]").forEach((field) => {
-    const value = chosen.get(`only.${field.dataset.filter}`) || "";
-    if (field.value !== value) field.value = value;
-  });
+    `${rows.length} of ${data.rows.length} trials${told}. ${choices ? "Components are chosen at the top of the page. " : ""}` +
+    "With every measurement: trials.csv.";
 }
