@@ -350,3 +350,15 @@ def test_text_of_a_run_is_text_in_the_page(opened, solvers_page):
 def test_motion_is_reduced_for_who_asks_for_it(opened, training_page):
     page = opened(training_page, reduced_motion="reduce")
     assert page.evaluate("getComputedStyle(document.documentElement).scrollBehavior") == "auto"
+
+
+def test_on_paper_cases_that_hold_stay_folded_and_everything_else_opens(opened, training_page):
+    page = opened(training_page)
+    page.evaluate(
+        """() => document.body.insertAdjacentHTML("beforeend",
+        "<details class=brief></details><details class=behind></details><details id=plain></details>")"""
+    )
+    page.evaluate("dispatchEvent(new Event('beforeprint'))")
+    assert page.evaluate("document.querySelectorAll('.brief[open], .behind[open]').length") == 0
+    assert page.evaluate("document.querySelectorAll('details:not([open], .brief, .behind)').length") == 0
+    assert page.evaluate("document.getElementById('plain').open")

@@ -71,6 +71,7 @@ def test_a_run_whose_suite_names_claims_tells_their_verdicts_beside_its_entries(
     page = (run / "report.html").read_text(encoding="utf-8")
     for words in ("1 claim in 2 cases: 2 HOLDS", "The last loss is below", 'id="verdicts"', "standings"):
         assert words in page
+    assert page.count('class="brief"') == 2  # on paper each case that holds is one line
     told = (run / "report.md").read_text(encoding="utf-8")
     assert "T7: falls" in told
     assert "linear/adam" in told

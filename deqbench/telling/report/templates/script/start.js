@@ -36,7 +36,7 @@ function goTo(name) {
 function startPrinting() {
   let opened = [];
   addEventListener("beforeprint", () => {
-    opened = all("details:not([open]):not(.behind)");
+    opened = all("details:not([open], .behind, .brief)");
     opened.forEach((element) => (element.open = true));
     printing = true;
     apply();
