@@ -203,7 +203,6 @@ def write_durably(path: Path, text: str) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         descriptor, temporary = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".tmp", dir=path.parent)
         with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-            os.fchmod(file.fileno(), 0o644)  # mkstemp's 0600 would hide a shared report from colleagues
             file.write(text)
             file.flush()
             os.fsync(file.fileno())
