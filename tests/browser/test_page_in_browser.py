@@ -356,9 +356,12 @@ def test_on_paper_cases_that_hold_stay_folded_and_everything_else_opens(opened, 
     page = opened(training_page)
     page.evaluate(
         """() => document.body.insertAdjacentHTML("beforeend",
-        "<details class=brief></details><details class=behind></details><details id=plain></details>")"""
+        "<details class=brief><p>brief</p></details>"
+        + "<details class=behind></details><details id=plain></details>")"""
     )
+    page.emulate_media(media="print")
     page.evaluate("dispatchEvent(new Event('beforeprint'))")
     assert page.evaluate("document.querySelectorAll('.brief[open], .behind[open]').length") == 0
     assert page.evaluate("document.querySelectorAll('details:not([open], .brief, .behind)').length") == 0
     assert page.evaluate("document.getElementById('plain').open")
+    assert not page.get_by_text("brief", exact=True).is_visible()
