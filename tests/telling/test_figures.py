@@ -55,6 +55,13 @@ def test_the_same_run_gives_the_same_bytes(fake, tmp_path):
     assert first == again
 
 
+def test_a_layout_keeps_no_digits_that_differ_from_process_to_process(frames, tmp_path):
+    picture = next(each for each in draw(frames) if each.figure.get_layout_engine() is not None)
+    picture.save(tmp_path)
+    sides = [side for axes in picture.figure.axes for side in axes.get_position(original=True).bounds]
+    assert sides == pytest.approx([round(side, 9) for side in sides], abs=1e-15)
+
+
 @pytest.mark.parametrize("entries", [slice(8, 9), slice(0, 12)])
 def test_every_curve_lies_inside_its_axes(fake, tmp_path, entries):
     records = [fake.record(entry, seed=1) for entry in fake.ENTRIES[entries]]
