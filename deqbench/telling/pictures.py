@@ -67,7 +67,8 @@ def _lay_out(figure: Figure) -> None:
         figure.set_layout_engine("none")
         for axes in figure.axes:
             # Its solver's last bits differ from process to process, and identifiers are made from them.
-            axes.set_position([round(float(side), 9) for side in axes.get_position(original=True).bounds])
+            left, bottom, width, height = (round(side, 9) for side in axes.get_position(original=True).bounds)
+            axes.set_position((left, bottom, width, height))
 
 
 _UNDATED: dict[str, dict[str, None]] = {"svg": {"Date": None}, "png": {}, "pdf": {"CreationDate": None}}
