@@ -100,9 +100,8 @@ class Drawn:
             CPU. The core casts and moves it.
         x: Inputs, (B, *in), float64 on the CPU.
         loss: Output, float64 on the CPU, -> scalar; what the experiment ``gradient`` differentiates.
-        bare: f(z, *inputs), with the same values as what the module hands to ``deqbench.equilibrium``, where
-            that does more than the map needs: as many calls of it are the floor that a solve is timed
-            beside. It reads the module's own weights. None: the module's own function is bare.
+        bare: f(z, *inputs) on the module's weights, the same values as the module's map by less work; solves
+            are timed beside as many of its calls. None: the map itself.
     """
 
     module: nn.Module
