@@ -96,12 +96,11 @@ class Drawn:
     """One equilibrium problem that a family drew.
 
     Attributes:
-        module: forward(x) -> output (B, ...). Calls ``deqbench.equilibrium`` exactly once; float64 on the
-            CPU. The core casts and moves it.
+        module: forward(x) -> output (B, ...), one ``deqbench.equilibrium``; float64, moved by the core.
         x: Inputs, (B, *in), float64 on the CPU.
         loss: Output, float64 on the CPU, -> scalar; what the experiment ``gradient`` differentiates.
-        bare: f(z, *inputs) on the module's weights, the same values as the module's map by less work; solves
-            are timed beside as many of its calls. None: the map itself.
+        bare: f(z, *inputs) on the module's weights: the values of the module's map, by less work. As many of
+            its calls are what a solve is timed beside. None: the map itself.
     """
 
     module: nn.Module
