@@ -99,8 +99,7 @@ class Drawn:
         module: forward(x) -> output (B, ...), one ``deqbench.equilibrium``; float64, moved by the core.
         x: Inputs, (B, *in), float64 on the CPU.
         loss: Output, float64 on the CPU, -> scalar; what the experiment ``gradient`` differentiates.
-        bare: f(z, *inputs) on the module's weights: the values of the module's map, by less work. As many of
-            its calls are what a solve is timed beside. None: the map itself.
+        bare: f(z, *inputs), the map's values by less work, which solves are timed beside; None: the map.
     """
 
     module: nn.Module

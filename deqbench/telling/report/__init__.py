@@ -59,8 +59,7 @@ def write_frames(
         frames: The run.
         folder: Where it is written.
         formats: The forms that are asked.
-        forked: Whether a second process may draw figures meanwhile: for a caller
-            without threads.
+        forked: Whether a second process may draw figures meanwhile: for a caller without threads.
         content: What finds the words, for a caller who needs them too; it is asked once a second process
             draws.
 

@@ -57,8 +57,8 @@ def marked(
         folder: Where they were saved.
         ready: The markup of some, by their names, under a prefix other than ``g``.
     """
-    known = ready or {}
-    known = {**known, **markup_of([each for each in pictures if each.name not in known], folder, "g")}
+    known = dict(ready or {})
+    known |= markup_of([each for each in pictures if each.name not in known], folder, "g")
     return as_classes([known[each.name] for each in pictures])
 
 
