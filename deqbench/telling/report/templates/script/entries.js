@@ -28,12 +28,12 @@ function showFilters() {
   });
 }
 
-// The components that are chosen: of each the place of its axis, its own place on it, and words for it.
+// The components that are chosen: of each the place of its axis, its own place on it, and both in words.
 function chosenComponents() {
   if (!choices || printing) return [];
   return choices.axes.flatMap(([axis, names], place) => {
     const name = names.indexOf(chosen.get(`only.${axis}`));
-    return name < 0 ? [] : [{ place, name, told: names[name] === "-" ? `no ${axis}` : `${axis} ${names[name]}` }];
+    return name < 0 ? [] : [{ axis, place, name, text: names[name], told: names[name] === "-" ? `no ${axis}` : `${axis} ${names[name]}` }];
   });
 }
 
