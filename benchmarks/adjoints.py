@@ -38,7 +38,7 @@ def by_default(case: Case, ledger: Ledger, weights: Tensor, x: Tensor) -> Tensor
 
 
 def ours(case: Case, names: tuple[str, str], ledger: Ledger, weights: Tensor, x: Tensor) -> Tensor:
-    """Return z* by (solver, gradient) to a relative 1e-6, every residual of every step recorded."""
+    """Return z* by (solver, gradient) to a relative 1e-6, looked at as by default, with statistics."""
     f, z0 = case.function(weights), torch.zeros_like(x)
     solver, gradient = names
     return equilibrium(f, z0, x, solver=solver, gradient=gradient, stop=Stop(1e-6, 4000), ledger=ledger)
@@ -134,10 +134,10 @@ def times(rounds: int) -> list[Bar]:
 
 
 def hard(rounds: int) -> list[Bar]:
-    """Print our implicit gradients over torchdeq's best, lin .99 (64, 256), relative 1e-6; return our best's.
+    """Print our implicit gradients over torchdeq's best, lin .99 (64, 256), relative 1e-6; return their bars.
 
-    The map is affine, so ``direct`` is open to us, and nothing like it to torchdeq; what Anderson mixing,
-    which takes any map, costs instead is printed beside it, and is no bar.
+    The map is affine, so ``direct`` is open to us, and nothing like it to torchdeq; Anderson mixing, which
+    takes any map, is held to the same bar.
 
     The limit is 4,000 calls for all, but for torchdeq's Anderson, which fails at 1,000 as at 4,000, only
     later. Its Broyden holds two states for every call it may make, so a lower limit, which nobody knows

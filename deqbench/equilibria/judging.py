@@ -60,6 +60,8 @@ class Stop:
         norm: ``relative``: ||f(z) - z||_2 / ||f(z)||_2; ``absolute``: ||f(z) - z||_2;
             ``l1``: ||f(z) - z||_1, the norm in which the DELM's map contracts.
         check_every: Steps between two checks of the residual; each check costs one synchronisation.
+            ``auto``: one, but fixed-point iteration on one sample, untraced, passes the steps unseen that
+            the residual's fall leaves no doubt about (see :class:`~.looking_ahead.Outlook`).
             None: a fixed budget. Only the last iterate is judged, once ``max_calls`` are spent.
 
     Raises:
@@ -69,7 +71,7 @@ class Stop:
     tolerance: float | None = None
     max_calls: int = 1000
     norm: Norm = "relative"
-    check_every: int | None = 1
+    check_every: int | Literal["auto"] | None = "auto"
 
     def __post_init__(self) -> None:
         mistakes = []
@@ -79,8 +81,11 @@ class Stop:
             mistakes.append(f"max_calls is {self.max_calls}; give a whole number >= 1.")
         if self.norm not in ("relative", "absolute", "l1"):
             mistakes.append(f"norm is {self.norm!r}; give 'relative', 'absolute' or 'l1'.")
-        if self.check_every is not None and self.check_every < 1:
-            mistakes.append(f"check_every is {self.check_every}; give a whole number >= 1, or None.")
+        if self.check_every not in ("auto", None) and not (
+            isinstance(self.check_every, int) and self.check_every >= 1
+        ):
+            given = repr(self.check_every)
+            mistakes.append(f"check_every is {given}; give a whole number >= 1, 'auto' or None.")
         if mistakes:
             raise ConfigurationError(mistakes, where="Stop")
 

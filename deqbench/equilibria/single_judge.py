@@ -59,7 +59,7 @@ class SingleJudge:
     seen: Tensor | None = None  # the last image, and its numbers
     row: NDArray[Any] = _NONE
     best = math.inf
-    first = gap = math.nan
+    first = gap = value = math.nan
     look_at = WINDOW
     past: Past[float] | None = None
     status, calls = SolveStatus.MAX_CALLS, 0
@@ -81,6 +81,7 @@ class SingleJudge:
     def observe(self, z: Tensor, fz: Tensor, calls: int) -> int:
         """Judge the iterate and return 1 while the search goes on, else 0."""
         gap, size, value = self._lengths(z, fz)
+        self.value = value
         if self.counter is not None:
             self._note(z, value, calls)
         if value < self.best:

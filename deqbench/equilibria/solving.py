@@ -7,6 +7,7 @@ samples that are done, drop them from the batch, and keep each sample's best fin
 from __future__ import annotations
 
 import functools
+from collections.abc import Callable
 from dataclasses import dataclass, fields, is_dataclass, replace
 from typing import Any, cast
 
@@ -16,6 +17,7 @@ from torch import Tensor
 from deqbench.equilibria.batch_judge import BatchJudge
 from deqbench.equilibria.host_judge import HostJudge
 from deqbench.equilibria.judging import HostVerdict, SingleVerdict, SolveStatus, Stop, TracePoint, Verdict
+from deqbench.equilibria.looking_ahead import Outlook
 from deqbench.equilibria.maps import AffineMap, Counter, Map, edits, flat_rows
 from deqbench.equilibria.single_judge import SingleJudge
 from deqbench.errors import ConfigurationError
@@ -157,20 +159,20 @@ def _step(  # noqa: PLR0913 -- two of the six are switches with defaults
 ) -> tuple[int, Any]:
     """Step until every sample is done or the calls are spent; return the steps taken and the last state."""
     counter, steps = f.counter, 0
-    before, limit, every = counter.calls, judge.stop.max_calls, judge.stop.check_every
-    due = -1 if every is None else 0  # the step at which the judge looks next
+    before, limit = counter.calls, judge.stop.max_calls
     f = _HeldMap(f, judge) if keep_state and hold else f
     # A compiled solver wants one size: it would be compiled anew for every other.
     shrinks = bool(f.inputs) and not keep_state and not getattr(solver, "whole_batch", False)
     several = getattr(solver, "steps", None)  # many steps at once, of one call each
     several = several if callable(several) else None  # a parameter may have the same name
+    every, foreseen = _rhythm(judge, several=several is not None)
+    due = -1 if every is None else 0  # the step at which the judge looks next
     state = solver.init(f, z0)
     while True:
         calls = counter.calls - before
         # Steps are bounded too: a step that calls nothing would never spend the limit.
         spent = calls >= limit or steps >= limit
         if spent or steps == due:
-            due = -1 if every is None else steps + every
             z, fz = state.z, state.fz
             if not f.witnessed(z, fz):
                 fz = f(z)
@@ -181,16 +183,30 @@ def _step(  # noqa: PLR0913 -- two of the six are switches with defaults
             if spent:
                 judge.give_up(calls)
                 return steps, state
+            if every is not None:
+                due = steps + (every if foreseen is None else foreseen(steps))
             if 2 * left <= judge.width and shrinks:
                 width, kept = judge.width, judge.compact()
                 f, state = f.rows(kept), _take_rows(state, kept, width)
-        if several is None or every == 1:
+        if several is None or due == steps + 1:
             state = solver.step(f, state)
             steps += 1
         else:
             ahead = min(limit - max(calls, steps), due - steps if due > steps else limit)
             state = several(f, state, ahead)
             steps += ahead
+
+
+def _rhythm(judge: Judge, *, several: bool) -> tuple[int | None, Callable[[int], int] | None]:
+    """Return the steps between two checks, None for a fixed budget, and what chooses them at each step."""
+    every = judge.stop.check_every
+    if every != "auto":
+        return every, None
+    # In a batch the looks at one sample would depend on the others, and with them what comes of it.
+    if not several or not isinstance(judge, SingleJudge) or judge.counter is not None:
+        return 1, None
+    outlook = Outlook(judge.tolerance)
+    return 1, lambda steps: outlook.ahead(judge.value, steps)
 
 
 def rejudged(solution: Solution, z0: Tensor, stop: Stop) -> Solution:

@@ -232,7 +232,8 @@ def test_an_affine_adjoint_is_compiled_too():
     [
         (lambda: Compiled(Picard(), stride=0), "stride is 0; give a whole number >= 1"),
         (lambda: Compiled(object()), "has no init and step; give a stepwise solver"),
-        (lambda: Stop(check_every=0), "give a whole number >= 1, or None"),
+        (lambda: Stop(check_every=0), "give a whole number >= 1, 'auto' or None"),
+        (lambda: Stop(check_every="often"), "check_every is 'often'; give a whole number >= 1"),
     ],
 )
 def test_what_cannot_be_is_refused(make, message):
