@@ -44,4 +44,4 @@ class Outlook:
         if left < CLOSE:
             self.close = steps + MOST
             return 1
-        return int(min(0.75 * left, MOST))
+        return min(round(0.75 * left), MOST)
