@@ -60,8 +60,7 @@ class Case:
     def draw(self) -> tuple[Tensor, Tensor]:
         """Return the weights, A of ``lin`` or W of the others, (d, d), and the input x, (B, d).
 
-        Whoever asks is given the same memory: a product takes a tenth more or less time with the place of
-        its operands, and no competitor shall be luckier than the others.
+        Whoever asks is given the same memory, so that no competitor finds its operands colder than another.
         """
         weights, x = _drawn(self)
         return weights.detach(), x.detach()

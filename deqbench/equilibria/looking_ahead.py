@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 MOST = 8
-"""Steps that are never passed unseen: what runs away or stalls is noticed within as many."""
+"""Steps between two looks at most: what runs away or stalls is noticed within as many."""
 CLOSE = 4
 """Steps to the end under which every one is looked at: foreseeing costs as much as looking."""
 
@@ -13,8 +13,9 @@ CLOSE = 4
 class Outlook:
     """Foresees, from check to check, how far a sample is from its tolerance.
 
-    Three quarters of the steps that are left at the rate of the last ones pass unseen, so the search stops
-    where looking at every step would have stopped it, unless it has become a third faster meanwhile.
+    Three quarters of the steps that are left at the rate of the last ones pass unseen, to the nearest whole
+    number, so the search stops where looking at every step would have stopped it, unless it becomes faster
+    meanwhile by a seventh or more.
 
     Args:
         tolerance: The residual that counts as solved, > 0.
