@@ -156,7 +156,8 @@ def _over(found: Sequence[Lead], ground: str) -> str:
     where = f"{places} {ground}s" if places > 1 else f"{len(found)} groups of entries"
     first = Counter(one.compared.first for one in found).most_common()
     most = [f"{label} on {times}" for label, times in first[:3]]
-    more = f" and {len(first) - 3} others" if len(first) > 3 else ""
+    rest = len(first) - 3
+    more = f" and {rest} other{'s' if rest > 1 else ''}" if rest > 0 else ""
     verdicts = Counter(one.compared.verdict for one in found)
     sure = verdicts[Verdict.IMPROVED]
     same = verdicts[Verdict.EQUIVALENT]
