@@ -1,12 +1,15 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from types import SimpleNamespace
 
 import pytest
 
+from deqbench.statistics.equivalence import Verdict
 from deqbench.statistics.survival import restricted_means
 from deqbench.telling.attaining import attained_by
 from deqbench.telling.loading import load
+from deqbench.telling.report import answers as answering
 from deqbench.telling.report.answers import answers_of, lines
 from deqbench.telling.report.content import content_of
 from deqbench.telling.report.differences import effect, p_value, told
@@ -33,6 +36,18 @@ def single(fake, tmp_path_factory):
 
 def built(frames, section):
     return section.build(Story(frames, content_of(frames)))
+
+
+@pytest.mark.parametrize(
+    ("labels", "told"), [("abc", "c on 1;"), ("abcd", "and 1 other;"), ("abcde", "and 2 others;")]
+)
+def test_leaders_beyond_the_third_are_counted(labels, told, monkeypatch):
+    monkeypatch.setattr(answering, "_rope", lambda _: "1%")
+    leads = [
+        SimpleNamespace(dataset=label, compared=SimpleNamespace(first=label, verdict=Verdict.INCONCLUSIVE))
+        for label in labels
+    ]
+    assert told in answering._over(leads, "map")
 
 
 def test_every_answer_names_its_axis_and_its_interval(frames):

@@ -114,6 +114,5 @@ _GRADIENT_NOTE = (
 def _listed(names: list[str]) -> str:
     """Return names as a person lists them, the first three of many."""
     if len(names) > 4:
-        rest = len(names) - 3
-        return f"{', '.join(names[:3])} and {rest} other{'s' if rest > 1 else ''}"
+        return f"{', '.join(names[:3])} and {len(names) - 3} others"
     return " and ".join(filter(None, [", ".join(names[:-1]), names[-1]]))
