@@ -165,8 +165,8 @@ def _step(  # noqa: PLR0913 -- two of the six are switches with defaults
     shrinks = bool(f.inputs) and not keep_state and not getattr(solver, "whole_batch", False)
     several = getattr(solver, "steps", None)  # many steps at once, of one call each
     several = several if callable(several) else None  # a parameter may have the same name
-    every, foreseen = _rhythm(judge, several=several is not None)
-    due = -1 if every is None else 0  # the step at which the judge looks next
+    next_look = _rhythm(judge, several=several is not None)
+    due = -1 if judge.stop.check_every is None else 0  # the step at which the judge looks next
     state = solver.init(f, z0)
     while True:
         calls = counter.calls - before
@@ -183,8 +183,7 @@ def _step(  # noqa: PLR0913 -- two of the six are switches with defaults
             if spent:
                 judge.give_up(calls)
                 return steps, state
-            if every is not None:
-                due = steps + (every if foreseen is None else foreseen(steps))
+            due = next_look(steps)
             if 2 * left <= judge.width and shrinks:
                 width, kept = judge.width, judge.compact()
                 f, state = f.rows(kept), _take_rows(state, kept, width)
@@ -197,16 +196,17 @@ def _step(  # noqa: PLR0913 -- two of the six are switches with defaults
             steps += ahead
 
 
-def _rhythm(judge: Judge, *, several: bool) -> tuple[int | None, Callable[[int], int] | None]:
-    """Return the steps between two checks, None for a fixed budget, and what chooses them at each step."""
+def _rhythm(judge: Judge, *, several: bool) -> Callable[[int], int]:
+    """Return what tells, from the step of a look, the step of the next one; a negative one: none."""
     every = judge.stop.check_every
-    if every != "auto":
-        return every, None
+    if every is None:
+        return lambda _: -1
     # In a batch the looks at one sample would depend on the others, and with them what comes of it.
-    if not several or not isinstance(judge, SingleJudge) or judge.counter is not None:
-        return 1, None
-    outlook = Outlook(judge.tolerance)
-    return 1, lambda steps: outlook.ahead(judge.value, steps)
+    if every == "auto" and several and isinstance(judge, SingleJudge) and judge.counter is None:
+        outlook = Outlook(judge.tolerance)
+        return lambda steps: steps + outlook.ahead(judge.value, steps)
+    stride = 1 if every == "auto" else every
+    return lambda steps: steps + stride
 
 
 def rejudged(solution: Solution, z0: Tensor, stop: Stop) -> Solution:
