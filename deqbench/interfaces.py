@@ -127,7 +127,8 @@ class State(Protocol):
     """A solver's state: a NamedTuple or a dataclass.
 
     Every tensor in it carries the batch first, (B, ...), so that the core can freeze, drop or isolate rows;
-    anything else in it (counters) is shared by the batch. ``fz`` is what the map returned for ``z``.
+    anything else in it (counters) is shared by the batch, unless it has a method ``rows(index)`` that returns
+    the same of some samples alone. ``fz`` is what the map returned for ``z``.
     """
 
     @property

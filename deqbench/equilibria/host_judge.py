@@ -33,6 +33,7 @@ from deqbench.equilibria.judging import (
     scaled_norms,
 )
 from deqbench.equilibria.maps import Counter
+from deqbench.equilibria.quiet import quiet
 
 Array = NDArray[Any]
 _NONE: Array = np.full((), np.inf)
@@ -68,8 +69,8 @@ class HostJudge:
         # Nothing is made before it is needed: what is run once between two calls of a map is run cold.
         self.rows: Array | None = None  # of the batch; None: all of them
         self.searching: Array | None = None  # which rows here search on, (K,) bool; None: all
-        self.best: Array = _NONE  # so far; infinite before the first check
-        self.limit: Array | None = None  # ||f(z) - z|| at which a row here has run away
+        self.best: Array = _NONE  # so far; one number, infinity, while no sample has any
+        self.first: Array = _NONE  # ||f(z) - z|| at the first check, of all rows here
         self.gap = self.size = _NONE  # of all rows here, at the last check
         self.difference: Array = _NONE  # f(z) - z: room for it, used again at every check
         self.past: Past[Array] = Past()
@@ -85,33 +86,33 @@ class HostJudge:
         """Which rows here still search, (K,) bool; None while all do."""
         return None if self.searching is None else torch.from_numpy(self.searching)
 
+    @quiet
     def observe(self, z: Tensor, fz: Tensor, calls: int) -> int:
         """Judge the iterates of all rows and return how many samples still search."""
-        with np.errstate(all="ignore"):  # a diverging search is no mistake of the caller's
-            value = self._measure(z, fz)
-            if self.counter is not None:
-                self._note(value, calls)
-            better = value < self.best  # a NaN is not, nor infinity
-            whole = self.searching is None and np.count_nonzero(better) == self.width
-            ends = whole and self._beyond_doubt(value, self.gap)
-            if not ends:
-                lost = self._hopeless(fz, calls) if calls >= self.look_at else None
-                if not whole or lost is not None or value[value.argmin()] <= self.tolerance:
-                    self._sort(z, fz, value, better, lost, calls)
-                    return self.left
+        value = self._measure(z, fz)
+        if self.counter is not None:
+            self._note(value, calls)
+        better = value < self.best  # a NaN is not, nor infinity
+        whole = self.searching is None and np.count_nonzero(better) == self.width
+        ends = whole and self._beyond_doubt(value, self.gap)
+        if not ends:
+            lost = self._hopeless(fz, calls) if calls >= self.look_at and self.best.ndim else None
+            if not whole or lost is not None or value[value.argmin()] <= self.tolerance:
+                self._sort(z, fz, value, better, lost, calls)
+                return self.left
         self.best = value
         self.iterates.take(fz if self.image else z)
         if ends:
             self._settle_all(calls)
         return self.left
 
+    @quiet
     def give_up(self, calls: int) -> None:
         """Close the samples that still search: their calls are spent."""
         ended = np.flatnonzero(self._active())
         status = np.full(len(ended), int(SolveStatus.MAX_CALLS))
-        if self.limit is not None:
-            with np.errstate(all="ignore"):
-                status[self.gap[ended] > RUNAWAY / BLOW_UP * self.limit[ended]] = _DIVERGED
+        if self.first.ndim:
+            status[self.gap[ended] > RUNAWAY * self.first[ended]] = _DIVERGED
         self._settle(ended, status, calls)
 
     def concede(self, calls: int) -> None:
@@ -125,9 +126,9 @@ class HostJudge:
         places = torch.from_numpy(kept)
         self.iterates.narrow(kept, places)
         self.rows = kept if self.rows is None else self.rows[kept]
-        self.best, self.gap = self.best[kept], self.gap[kept]
-        self.size = self.size[kept] if self.relative else self.size
-        self.limit = None if self.limit is None else self.limit[kept]
+        self.best, self.first, self.gap, self.size = (
+            values[kept] if values.ndim else values for values in (self.best, self.first, self.gap, self.size)
+        )
         self.past.marks = [(calls, best[kept]) for calls, best in self.past.marks]
         self.width, self.searching = self.left, None
         return places
@@ -157,10 +158,8 @@ class HostJudge:
         if self.difference.shape != images.shape:
             self.difference = np.empty(images.shape, images.dtype)
         self.gap = self._norms(np.subtract(images, self._flat(z), out=self.difference))
-        if self.limit is None:
-            self.limit = BLOW_UP * self.gap
-            self.best = np.empty_like(self.gap)
-            self.best.fill(np.inf)
+        if not self.first.ndim:
+            self.first = self.gap
         if not self.relative:
             return self.gap
         self.size = self._norms(images)
@@ -170,7 +169,7 @@ class HostJudge:
     def _hopeless(self, fz: Tensor, calls: int) -> Array | None:
         """Which rows have run away, or are near to rounding and no longer fall; None: none that searches."""
         self.look_at = calls + WINDOW
-        lost: Array = self.gap > self.limit
+        lost: Array = self.gap > BLOW_UP * self.first
         if self.may_stall:
             best = self.best
             self.past.remember(calls, best)
@@ -234,8 +233,8 @@ class HostJudge:
                 gap[small], size[small] = (scaled_norms(x).numpy() for x in (image - point, image))
             self.gap = self.gap.copy()
             self.gap[some] = gap
-            assert self.limit is not None, "something was measured"
-            self.limit[some] = np.where(self.limit[some] == 0, BLOW_UP * gap, self.limit[some])
+            self.first = self.first.copy()
+            self.first[some] = np.where(self.first[some] == 0, gap, self.first[some])
         closely = gap / np.maximum(size, self.tiny) if self.relative else gap
         finite = np.isfinite(gap) & np.isfinite(size) if self.relative else np.isfinite(gap)
         value = value.copy()
@@ -244,8 +243,7 @@ class HostJudge:
 
     def _fates(self, z: Tensor, fz: Tensor, value: Array, ended: Array) -> Array:
         """Return the statuses of the rows that end here, their residuals NaN where they are not finite."""
-        assert self.limit is not None, "something was measured"
-        last, blown = value[ended], self.gap[ended] > self.limit[ended]
+        last, blown = value[ended], self.gap[ended] > BLOW_UP * self.first[ended]
         status = np.where(blown, _DIVERGED, _STALLED)
         status[last <= self.tolerance] = _CONVERGED
         strange = np.flatnonzero(np.isnan(last))

@@ -227,14 +227,17 @@ def rejudged(solution: Solution, z0: Tensor, stop: Stop) -> Solution:
 
 
 def _take_rows(value: Any, index: Tensor, width: int) -> Any:
-    """Return a state with only the rows of ``index`` in every tensor that has ``width`` of them."""
+    """Return a state with only the rows of ``index``, in every tensor that has ``width`` of them.
+
+    A part of a state may say itself what it is of some rows, by a method ``rows(index)``.
+    """
     if isinstance(value, Tensor):
         return value.index_select(0, index) if value.dim() and value.shape[0] == width else value
-    if isinstance(value, tuple):
+    if callable(narrowed := getattr(value, "rows", None)):
+        return narrowed(index)
+    if isinstance(value, (tuple, list)):
         parts = [_take_rows(part, index, width) for part in value]
-        return type(value)(*parts) if hasattr(value, "_fields") else tuple(parts)
-    if isinstance(value, list):
-        return [_take_rows(part, index, width) for part in value]
+        return type(value)(*parts) if hasattr(value, "_fields") else type(value)(parts)
     if isinstance(value, dict):
         return {key: _take_rows(part, index, width) for key, part in value.items()}
     if is_dataclass(value) and not isinstance(value, type):

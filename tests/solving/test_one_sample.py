@@ -6,7 +6,7 @@ import torch
 from equilibrium_families import family
 
 from deqbench.equilibria.solving import Map, SolveStatus, Stop, drive
-from deqbench_plugins.solvers import one_sample
+from deqbench_plugins.solvers import history, one_sample
 from deqbench_plugins.solvers.anderson import Anderson
 from deqbench_plugins.solvers.broyden import Broyden
 
@@ -95,14 +95,14 @@ def test_a_start_that_solves_it_is_never_left(solver):
 
 def test_arrays_are_for_one_small_sample_without_a_graph():
     row = torch.ones(1, 4)
-    assert not one_sample.alone(row, 8), "a graph is recorded"
+    assert not history.alone(row), "a graph is recorded"
     with torch.no_grad():
-        assert one_sample.alone(row, 8)
-        assert not one_sample.alone(row, 3)
-        assert not one_sample.alone(row.bfloat16(), 8)
-        assert not one_sample.alone(torch.ones(2, 4), 8)
+        assert history.alone(row)
+        assert not history.alone(torch.ones(1, history.SMALL + 1))
+        assert not history.alone(row.bfloat16())
+        assert not history.alone(torch.ones(2, 4))
         asked = []
-        torch.func.vmap(lambda x: asked.append(one_sample.alone(x, 8)) or x)(row[None])
+        torch.func.vmap(lambda x: asked.append(history.alone(x)) or x)(row[None])
         assert asked == [False]
 
 

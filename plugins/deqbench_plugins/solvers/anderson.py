@@ -13,15 +13,17 @@ from deqbench_plugins.solvers.history import (
     SMALL,
     Columns,
     Rows,
-    appended,
     as_state,
+    changed,
     combination,
     moved,
+    no_columns,
     products,
     remembered,
     rows_like,
     wide_rows,
 )
+from deqbench_plugins.solvers.tape import Tape
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -37,7 +39,7 @@ class AndersonState(NamedTuple):
     gap: Rows  # f(z) - z, (B, d)
     moves: Columns  # changes of f(z), each (B, d)
     bends: Columns  # changes of the gap, each (B, d)
-    gram: Tensor | None  # products of the bends, (B, k, k) float64; None where they are computed anew
+    gram: Tensor | None  # products of the bends before the newest came, (B, k, k) float64
 
 
 @dataclass(frozen=True)
@@ -66,24 +68,26 @@ class Anderson:
 
     def step(self, f: Map, state: AndersonState) -> AndersonState:
         """Mix, then evaluate; one call."""
-        before, bends = state.gap, state.bends
+        before, bends, moves = state.gap, state.bends, state.moves
         if len(bends) == 0:
             before = remembered(state.z, before)
+            bends = moves = no_columns(before)
         value = rows_like(state.fz, before)
         mixed = value if self.damping == 1 else moved(value, before, self.damping - 1)
+        gram = None
         if len(bends) > 0:
-            weights = mixing_weights(*normal_equations(bends, before, state.gram, _ridge(state.z)))
-            mixed = combination(mixed, state.moves, weights, -1)
+            gram = _grown(state.gram, bends, state.z)
+            weights = mixing_weights(*normal_equations(bends, before, gram, _ridge(state.z)))
+            mixed = combination(mixed, moves, weights, -1)
             if self.damping != 1:
                 mixed = combination(mixed, bends, weights, 1 - self.damping)
         z = as_state(mixed, state.z)
         fz = f(z)
         after = rows_like(fz, before)
         gap = moved(after, rows_like(z, before), -1)
-        bends = appended(bends, moved(gap, before, -1), self.memory)
-        moves = appended(state.moves, moved(after, value, -1), self.memory)
-        grown = None if z.numel() <= SMALL else _grown(state.gram, bends, _ridge(z))
-        return AndersonState(z, fz, gap, moves, bends, grown)
+        bends = changed(bends, gap, before, self.memory)
+        moves = changed(moves, after, value, self.memory)
+        return AndersonState(z, fz, gap, moves, bends, gram)
 
 
 RIDGE = 10.0
@@ -120,8 +124,13 @@ def normal_equations(
     return gram, right
 
 
-def _grown(gram: Tensor | None, bends: Columns, ridge: float) -> Tensor:
+def _grown(gram: Tensor | None, bends: Columns, z: Tensor) -> Tensor | None:
     """Return the products with those of the newest bend added and those of the dropped ones left out."""
+    ridge = _ridge(z)
+    if isinstance(bends, Tape):
+        return bends.gram(gram, ridge, NOT_ZERO)
+    if z.numel() <= SMALL:
+        return None
     row: Tensor = products(bends, bends[-1]).double()  # (B, k + 1)
     corner = row[:, -1:] * ridge + NOT_ZERO
     k = len(bends) - 1

@@ -1,9 +1,9 @@
 """Products with, and combinations of, the columns that a quasi-Newton solver remembers.
 
-Columns are kept as a tuple of whole states: nothing is copied when the oldest is dropped, and each is
-read once a product. For states so small that the number of operations decides, they are stacked for each
-product instead; for one small state alone they are arrays
-(:mod:`deqbench_plugins.solvers.one_sample`), from when a solver first remembers something.
+They have three forms. Where torch must see every operation (a graph, a compiler, a GPU) they are a tuple of
+tensors, and those of states so small that the number of operations decides are stacked for each product.
+Elsewhere they are arrays: of one small sample alone :mod:`deqbench_plugins.solvers.one_sample`'s, of a
+batch a :class:`~deqbench_plugins.solvers.tape.Tape`. A solver chooses when it first remembers something.
 """
 
 from __future__ import annotations
@@ -11,10 +11,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import torch
+from torch.utils._python_dispatch import is_in_torch_dispatch_mode
 
 from deqbench.equilibria.solving import flat_rows
 from deqbench_plugins.solvers import one_sample
 from deqbench_plugins.solvers.one_sample import Row
+from deqbench_plugins.solvers.tape import Tape
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -22,10 +24,13 @@ if TYPE_CHECKING:
 SMALL = 2**13
 """Entries of a batch of states up to which columns are stacked; measured on a CPU."""
 
+TAPED = 2**20
+"""Entries of a batch of states up to which a tape is kept: it has room for twice what is remembered."""
+
 Rows = Any
 """Wide rows: a tensor (B, d), or for one small state alone an array (d,)."""
 Columns = Any
-"""Rows that are remembered: a tuple of k tensors (B, d), or an array (k, d)."""
+"""Rows that are remembered: a tuple of k tensors (B, d), a tape of them, or an array (k, d)."""
 
 
 def wide_rows(x: Tensor) -> Tensor:
@@ -40,9 +45,39 @@ def lengths(x: Tensor) -> Tensor:
     return norm
 
 
+def readable(x: Tensor) -> bool:
+    """Whether the numbers of x may be read and written as such, past torch.
+
+    They may not where a graph is recorded, compiled or transformed, or where a dispatch mode watches every
+    operation (what counts operations sees none of BLAS), nor off the CPU; half precision has no BLAS.
+    """
+    if torch.compiler.is_compiling() or torch.is_grad_enabled() or type(x) is not torch.Tensor:
+        return False
+    if x.device.type != "cpu" or x.dtype not in (torch.float32, torch.float64):
+        return False
+    if is_in_torch_dispatch_mode():
+        return False
+    try:
+        x.numpy(force=True)
+    except RuntimeError:  # what a transform of torch.func or a mode of fake tensors hands in
+        return False
+    return True
+
+
+def alone(x: Tensor) -> bool:
+    """Whether x is one small sample whose numbers may be read past torch."""
+    return x.shape[0] == 1 and 0 < x.numel() <= SMALL and readable(x)
+
+
 def remembered(x: Tensor, rows: Tensor) -> Rows:
     """Return rows of x in the form they are to be remembered in, at the first step of a history."""
-    return one_sample.row(rows) if one_sample.alone(x, SMALL) else rows
+    return one_sample.row(rows) if alone(x) else rows
+
+
+def no_columns(rows: Rows) -> Columns:
+    """Return columns of which there are none yet, in the form that suits rows like these."""
+    taped = not isinstance(rows, Row) and rows.numel() <= TAPED and readable(rows)
+    return Tape() if taped else ()
 
 
 def rows_like(x: Tensor, like: Rows) -> Rows:
@@ -52,7 +87,11 @@ def rows_like(x: Tensor, like: Rows) -> Rows:
 
 def as_state(rows: Rows, like: Tensor) -> Tensor:
     """Return rows as a state of the shape and type of ``like``."""
-    return one_sample.state(rows, like) if isinstance(rows, Row) else rows.to(like.dtype).view_as(like)
+    if isinstance(rows, Row):
+        return one_sample.state(rows, like)
+    same = rows.shape == like.shape and rows.dtype == like.dtype
+    found: Tensor = rows if same else rows.to(like.dtype).view_as(like)
+    return found
 
 
 def moved(start: Rows, by: Rows, factor: float = 1) -> Rows:
@@ -69,6 +108,13 @@ def appended(columns: Columns, newest: Rows, most: int) -> Columns:
     return (*(columns[1 - most :] if most > 1 else ()), newest)
 
 
+def changed(columns: Columns, after: Rows, before: Rows, most: int) -> Columns:
+    """Return the last columns with the change from ``before`` as the newest, ``most`` >= 1 at most."""
+    if isinstance(columns, Tape):
+        return columns.changed(after, before, most)
+    return appended(columns, moved(after, before, -1), most)
+
+
 def products(columns: Columns, target: Rows) -> Any:
     """Return the products of each column with the target, (B, k), or (k,) of one sample.
 
@@ -78,6 +124,8 @@ def products(columns: Columns, target: Rows) -> Any:
     """
     if isinstance(target, Row):
         return one_sample.products(columns, target)
+    if isinstance(columns, Tape):
+        return torch.from_numpy(columns.products(target.numpy(force=True)))
     if target.numel() <= SMALL:
         return torch.linalg.vecdot(torch.stack(columns, 1), target.unsqueeze(1))
     return torch.stack([torch.linalg.vecdot(column, target) for column in columns], 1)
@@ -94,6 +142,8 @@ def combination(start: Rows, columns: Columns, weights: Any, factor: float = 1) 
     """
     if isinstance(start, Row):
         return one_sample.combination(start, columns, weights, factor)
+    if isinstance(columns, Tape):
+        return columns.combination(start, weights, factor)
     weights = weights.to(start.dtype)
     if start.numel() <= SMALL:
         stacked = torch.stack(columns, 1)

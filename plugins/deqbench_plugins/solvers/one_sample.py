@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 from scipy.linalg import blas, lapack
-from torch.utils._python_dispatch import is_in_torch_dispatch_mode
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -30,27 +29,6 @@ TRSV: dict[str, Any] = {"f": blas.strsv, "d": blas.dtrsv}
 
 
 LIMITS: dict[str, Any] = {"f": torch.finfo(torch.float32), "d": torch.finfo(torch.float64)}
-
-
-def alone(x: Tensor, largest: int) -> bool:
-    """Whether x is one sample of at most ``largest`` entries whose numbers may be read and written as such.
-
-    They may not where a graph is recorded, compiled or transformed, or where a dispatch mode watches every
-    operation (what counts operations sees none of BLAS), nor off the CPU; half precision has no BLAS.
-    """
-    if torch.compiler.is_compiling() or torch.is_grad_enabled() or type(x) is not torch.Tensor:
-        return False
-    if x.shape[0] != 1 or not 0 < x.numel() <= largest or x.device.type != "cpu":
-        return False
-    if x.dtype not in (torch.float32, torch.float64):
-        return False
-    if is_in_torch_dispatch_mode():
-        return False
-    try:
-        x.numpy(force=True)
-    except RuntimeError:  # what a transform of torch.func or a mode of fake tensors hands in
-        return False
-    return True
 
 
 def rounding(values: NDArray[Any]) -> float:
