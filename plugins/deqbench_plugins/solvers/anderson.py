@@ -76,8 +76,7 @@ class Anderson:
         mixed = value if self.damping == 1 else moved(value, before, self.damping - 1)
         gram = None
         if len(bends) > 0:
-            gram = _grown(state.gram, bends, state.z)
-            weights = mixing_weights(*normal_equations(bends, before, gram, _ridge(state.z)))
+            weights, gram = mixing_weights(bends, before, state.gram, _ridge(state.z))
             mixed = combination(mixed, moves, weights, -1)
             if self.damping != 1:
                 mixed = combination(mixed, bends, weights, 1 - self.damping)
@@ -100,21 +99,33 @@ def _ridge(z: Tensor) -> float:
     return 1 + RIDGE * torch.finfo(z.dtype).eps
 
 
-def normal_equations(
-    columns: Columns, target: Rows, gram: Tensor | None = None, ridge: float = 1.0
-) -> tuple[Any, Any]:
-    """Return the columns' products, (B, k, k), and theirs with the target, (B, k), in float64.
+def mixing_weights(
+    columns: Columns, target: Rows, known: Tensor | None = None, ridge: float = 1.0
+) -> tuple[Any, Tensor | None]:
+    """Return the weights of the columns nearest to a target in least squares, (B, k) float64.
+
+    Also what the next call is to know: the products of the columns, (B, k, k) float64, with their ridge;
+    None where they are computed anew each time.
 
     Args:
         columns: Each (B, d).
         target: (B, d).
-        gram: The products, if they are known, with their ridge.
-        ridge: Factor of the diagonal, > 1.
+        known: The products of the columns before the newest came; None: there were none, or none are kept.
+        ridge: Factor of each column's own square, > 1.
     """
     if isinstance(target, one_sample.Row):
-        return one_sample.gram(columns, ridge, NOT_ZERO), one_sample.products(columns, target)
-    if gram is not None:
-        return gram, products(columns, target).double()
+        system = one_sample.gram(columns, ridge, NOT_ZERO)
+        return one_sample.solution(system, one_sample.products(columns, target)), None
+    if isinstance(columns, Tape):
+        return columns.weights(target, known, ridge, NOT_ZERO)
+    if target.numel() <= SMALL:
+        return _solution(*_normal_equations(columns, target, ridge)), None
+    gram = _grown(known, columns, ridge)
+    return _solution(gram, products(columns, target).double()), gram
+
+
+def _normal_equations(columns: Columns, target: Tensor, ridge: float) -> tuple[Tensor, Tensor]:
+    """Return the columns' products, (B, k, k), and theirs with the target, (B, k), in float64."""
     k = len(columns)
     both = torch.stack((*columns, target), 1)
     # The system is tiny; squaring has cost half the digits already.
@@ -124,30 +135,19 @@ def normal_equations(
     return gram, right
 
 
-def _grown(gram: Tensor | None, bends: Columns, z: Tensor) -> Tensor | None:
-    """Return the products with those of the newest bend added and those of the dropped ones left out."""
-    ridge = _ridge(z)
-    if isinstance(bends, Tape):
-        return bends.gram(gram, ridge, NOT_ZERO)
-    if z.numel() <= SMALL:
-        return None
-    row: Tensor = products(bends, bends[-1]).double()  # (B, k + 1)
+def _grown(known: Tensor | None, columns: Columns, ridge: float) -> Tensor:
+    """Return the products with those of the newest column added and those of the dropped ones left out."""
+    row: Tensor = products(columns, columns[-1]).double()  # (B, k + 1)
     corner = row[:, -1:] * ridge + NOT_ZERO
-    k = len(bends) - 1
-    if gram is None or k == 0:
+    k = len(columns) - 1
+    if known is None or k == 0:
         return corner.unsqueeze(2)
-    tall = torch.cat((gram[:, -k:, -k:], row[:, :k].unsqueeze(1)), 1)
+    tall = torch.cat((known[:, -k:, -k:], row[:, :k].unsqueeze(1)), 1)
     last = torch.cat((row[:, :k], corner), 1)
     return torch.cat((tall, last.unsqueeze(2)), 2)
 
 
-def mixing_weights(gram: Any, right: Any) -> Any:
-    """Return the weights of the columns nearest to a target in least squares, (B, k) float64.
-
-    Args:
-        gram: Products of the columns, (B, k, k) float64, with their ridge.
-        right: Products of the columns with the target, (B, k) float64.
-    """
-    if isinstance(gram, one_sample.Row):
-        return one_sample.solution(gram, right)
-    return torch.linalg.solve_ex(gram, right.unsqueeze(2))[0].squeeze(2)
+def _solution(gram: Tensor, right: Tensor) -> Tensor:
+    """Return gram^-1 right, (B, k); a singular system costs its own sample's weights, never an exception."""
+    found: Tensor = torch.linalg.solve_ex(gram, right.unsqueeze(2))[0]
+    return found.squeeze(2)

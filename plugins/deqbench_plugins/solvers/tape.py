@@ -18,9 +18,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from torch import Tensor
 
-LENGTH = 2
-"""Columns there is room for, in multiples of those that are kept: the kept are copied when it is used up."""
-
 
 class _Room:
     """Memory for columns, (n, B, d), and how many of them are taken."""
@@ -57,9 +54,10 @@ class Tape:
     @quiet
     def changed(self, after: Tensor, before: Tensor, most: int) -> Tape:
         """Return the last columns, ``most`` >= 1 at most, with after - before, (B, d), as the newest."""
-        tape = self._with_room(after.numpy(force=True), most)
+        new = after.numpy(force=True)
+        tape = self._with_room(new, most)
         assert tape.room is not None, "it was made"
-        np.subtract(after.numpy(force=True), before.numpy(force=True), out=tape.room.columns[tape.last])
+        np.subtract(new, before.numpy(force=True), out=tape.room.columns[tape.last])
         tape.room.taken = tape.last = tape.last + 1
         return tape
 
@@ -68,46 +66,58 @@ class Tape:
         first, room = max(self.first, self.last + 1 - most), self.room
         if room is not None and self.last == room.taken < len(room.columns):
             return Tape(room, first, self.last)
-        # It is full, or another search has gone on from here.
-        fresh = np.empty((LENGTH * most, *like.shape), like.dtype)
+        # It is full, or another search has gone on from here. There is little more room than is kept:
+        # to touch memory for the first time is slow.
+        fresh = np.empty((most + most // 2, *like.shape), like.dtype)
         kept = self.last - first
         if room is not None:
             fresh[:kept] = room.columns[first : self.last]
         return Tape(_Room(fresh, kept), 0, kept)
 
     @quiet
-    def products(self, target: NDArray[Any]) -> NDArray[Any]:
-        """Return the products of each column with rows (B, d): (B, k)."""
-        found: NDArray[Any] = np.vecdot(self.columns, target).T
-        return found
+    def weights(
+        self, target: Tensor, known: Tensor | None, ridge: float, least: float
+    ) -> tuple[NDArray[Any], Tensor]:
+        """Return the weights of the columns nearest to rows (B, d) in least squares, (B, k) float64.
 
-    @quiet
-    def gram(self, before: Tensor | None, ridge: float, least: float) -> Tensor:
-        """Return the products of the columns, (B, k, k) float64.
+        Also the products of the columns, (B, k, k) float64, which make the next ones cheaper.
 
         Args:
-            before: The same of the columns before the newest came; None: there were none.
-            ridge: Factor of the diagonal, > 1.
-            least: What the diagonal is raised by.
+            target: (B, d).
+            known: The products of the columns before the newest came; None: there were none.
+            ridge: Factor of each column's own square, > 1.
+            least: What the square is raised by, so that a column of zeros gets the weight 0.
         """
-        k = len(self)
-        newest = self.products(self.columns[-1])
-        found = np.empty((len(newest), k, k))
-        if before is not None and k > 1:
-            found[:, :-1, :-1] = before.numpy()[:, 1 - k :, 1 - k :]
-        found[:, -1, :] = found[:, :, -1] = newest
-        found[:, -1, -1] *= ridge
-        found[:, -1, -1] += least
-        return torch.from_numpy(found)
+        columns, k = self.columns, len(self)
+        newest = np.vecdot(columns, columns[-1]).T
+        gram = np.empty((len(newest), k, k))
+        if known is not None and k > 1:
+            gram[:, :-1, :-1] = known.numpy()[:, 1 - k :, 1 - k :]
+        gram[:, -1, :] = gram[:, :, -1] = newest
+        gram[:, -1, -1] *= ridge
+        gram[:, -1, -1] += least
+        right = np.vecdot(columns, target.numpy(force=True)).T.astype(np.float64)
+        return _solution(gram, right), torch.from_numpy(gram)
 
     @quiet
-    def combination(self, start: Tensor, weights: Tensor, factor: float) -> Tensor:
+    def combination(self, start: Tensor, weights: NDArray[Any], factor: float) -> Tensor:
         """Return start + factor sum_j weights_j columns_j, (B, d), for weights (B, k)."""
-        shares = (weights * factor).to(start.dtype).numpy()
-        found = np.matmul(shares[:, None], self.columns.swapaxes(0, 1))[:, 0]
+        columns = self.columns
+        shares = np.multiply(weights, factor, dtype=columns.dtype)
+        found = np.matmul(shares[:, None], columns.swapaxes(0, 1))[:, 0]
         return torch.from_numpy(np.add(start.numpy(force=True), found, out=found))
 
     def rows(self, index: Tensor) -> Tape:
         """Return the same of some samples alone, (K,) int64."""
         kept = self.columns.take(index.numpy(), 1)
         return Tape(_Room(kept, len(kept)), 0, len(kept))
+
+
+def _solution(gram: NDArray[Any], right: NDArray[Any]) -> NDArray[Any]:
+    """Return gram^-1 right, (B, k); a singular system costs its own sample's weights, never an exception."""
+    try:
+        found: NDArray[Any] = np.linalg.solve(gram, right[:, :, None])[:, :, 0]
+    except np.linalg.LinAlgError:
+        pair = (torch.from_numpy(part) for part in (gram, right[:, :, None]))
+        found = torch.linalg.solve_ex(*pair)[0].squeeze(2).numpy()
+    return found
