@@ -73,6 +73,9 @@ class HostJudge:
         self.first: Array = _NONE  # ||f(z) - z|| at the first check, of all rows here
         self.gap = self.size = _NONE  # of all rows here, at the last check
         self.difference: Array = _NONE  # f(z) - z: room for it, used again at every check
+        self.follows = stop.check_every in (1, "auto") and not self.casts and z0.dim() == 2  # see _measure
+        self.seen: Tensor | None = None  # the image of the last check, and its numbers
+        self.images: Array = _NONE
         self.past: Past[Array] = Past()
         self.look_at = WINDOW
         self.ends: tuple[Array, ...] | None = None  # residual, status and calls of the batch
@@ -94,10 +97,12 @@ class HostJudge:
             self._note(value, calls)
         better = value < self.best  # a NaN is not, nor infinity
         whole = self.searching is None and np.count_nonzero(better) == self.width
-        ends = whole and self._beyond_doubt(value, self.gap)
+        # An extreme value's place is found in half the time that a comparison and its count take; NaN is one.
+        far = whole and value[value.argmin()] > self.tolerance
+        ends = whole and not far and self._beyond_doubt(value, self.gap)
         if not ends:
             lost = self._hopeless(fz, calls) if calls >= self.look_at and self.best.ndim else None
-            if not whole or lost is not None or value[value.argmin()] <= self.tolerance:
+            if not far or lost is not None:
                 self._sort(z, fz, value, better, lost, calls)
                 return self.left
         self.best = value
@@ -154,10 +159,14 @@ class HostJudge:
 
     def _measure(self, z: Tensor, fz: Tensor) -> Array:
         """Return the residuals of all rows; NaN where f(z) = z = 0, which :meth:`_again` sees to."""
+        # Where every step is looked at, the point is often the image of the last one.
+        points = self.images if z is self.seen else self._flat(z)
         images = self._flat(fz)
         if self.difference.shape != images.shape:
             self.difference = np.empty(images.shape, images.dtype)
-        self.gap = self._norms(np.subtract(images, self._flat(z), out=self.difference))
+        self.gap = self._norms(np.subtract(images, points, out=self.difference))
+        if self.follows:  # else it may be a copy, and out of date
+            self.seen, self.images = fz, images
         if not self.first.ndim:
             self.first = self.gap
         if not self.relative:
@@ -214,7 +223,6 @@ class HostJudge:
 
     def _beyond_doubt(self, value: Array, gap: Array) -> bool:
         """Whether these residuals, one or more, are all of samples that have converged."""
-        # An extreme value's place is found in half the time that a comparison and its count take; NaN is one.
         if not value[value.argmax()] <= self.tolerance:
             return False
         return bool(value[value.argmin()] > 0 and gap[gap.argmin()] >= self.trusted)
