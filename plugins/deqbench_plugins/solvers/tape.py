@@ -54,21 +54,20 @@ class Tape:
     @quiet
     def changed(self, after: Tensor, before: Tensor, most: int) -> Tape:
         """Return the last columns, ``most`` >= 1 at most, with after - before, (B, d), as the newest."""
-        new = after.numpy(force=True)
-        tape = self._with_room(new, most)
+        tape = self._with_room(after, most)
         assert tape.room is not None, "it was made"
-        np.subtract(new, before.numpy(force=True), out=tape.room.columns[tape.last])
+        np.subtract(after.numpy(force=True), before.numpy(force=True), out=tape.room.columns[tape.last])
         tape.room.taken = tape.last = tape.last + 1
         return tape
 
-    def _with_room(self, like: NDArray[Any], most: int) -> Tape:
+    def _with_room(self, like: Tensor, most: int) -> Tape:
         """Return a tape of the last columns, ``most`` - 1 at most, behind which nothing is written yet."""
         first, room = max(self.first, self.last + 1 - most), self.room
         if room is not None and self.last == room.taken < len(room.columns):
             return Tape(room, first, self.last)
-        # It is full, or another search has gone on from here. There is little more room than is kept:
-        # to touch memory for the first time is slow.
-        fresh = np.empty((most + most // 2, *like.shape), like.dtype)
+        # It is full, or another search has gone on from here. There is little more room than is kept, for to
+        # touch memory for the first time is slow. torch provides it, so that its profiler sees it.
+        fresh = torch.empty((most + most // 2, *like.shape), dtype=like.dtype).numpy()
         kept = self.last - first
         if room is not None:
             fresh[:kept] = room.columns[first : self.last]
