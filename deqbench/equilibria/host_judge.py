@@ -71,6 +71,7 @@ class HostJudge:
         self.searching: Array | None = None  # which rows here search on, (K,) bool; None: all
         self.best: Array = _NONE  # so far; one number, infinity, while no sample has any
         self.first: Array = _NONE  # ||f(z) - z|| at the first check, of all rows here
+        self.brink: float | None = None  # no row below it has run away
         self.gap = self.size = _NONE  # of all rows here, at the last check
         self.difference: Array = _NONE  # f(z) - z: room for it, used again at every check
         self.follows = stop.check_every in (1, "auto") and not self.casts and z0.dim() == 2  # see _measure
@@ -178,21 +179,34 @@ class HostJudge:
     def _hopeless(self, fz: Tensor, calls: int) -> Array | None:
         """Which rows have run away, or are near to rounding and no longer fall; None: none that searches."""
         self.look_at = calls + WINDOW
-        lost: Array = self.gap > BLOW_UP * self.first
+        lost: Array | None = None
+        if self.brink is None:
+            self.brink = BLOW_UP * self.first[self.first.argmin()]
+        # The greatest of all against the least limit, and below the least of all: mostly that is enough.
+        if not self.gap[self.gap.argmax()] <= self.brink:
+            lost = self.gap > BLOW_UP * self.first
         if self.may_stall:
             best = self.best
             self.past.remember(calls, best)
-            if not self.relative or np.count_nonzero(best <= self.far):
-                size = 1.0 if self.relative else self._norms(self._flat(fz))
-                for patience, fall, zone in (
-                    (PATIENCE_NEAR, FALL_NEAR, self.near),
-                    (PATIENCE_FAR, FALL_FAR, self.far),
-                ):
-                    before = self.past.before(calls - patience)
-                    if before is not None:
-                        lost = lost | ((best > fall * before) & (best <= zone * size))
+            if not self.relative or best[best.argmin()] <= self.far:
+                stalled = self._stalled(1.0 if self.relative else self._norms(self._flat(fz)), calls)
+                lost = stalled if lost is None else lost | stalled
+        if lost is None:
+            return None
         lost = lost if self.searching is None else lost & self.searching
         return lost if np.count_nonzero(lost) else None
+
+    def _stalled(self, size: Array | float, calls: int) -> Array:
+        """Which rows are near to rounding, for images of this size, and no longer fall."""
+        best, stalled = self.best, np.zeros(self.width, bool)
+        for patience, fall, zone in (
+            (PATIENCE_NEAR, FALL_NEAR, self.near),
+            (PATIENCE_FAR, FALL_FAR, self.far),
+        ):
+            before = self.past.before(calls - patience)
+            if before is not None:
+                stalled |= (best > fall * before) & (best <= zone * size)
+        return stalled
 
     def _sort(  # noqa: PLR0913, PLR0917 -- a check's two points, and what was found of them
         self, z: Tensor, fz: Tensor, value: Array, better: Array, lost: Array | None, calls: int
