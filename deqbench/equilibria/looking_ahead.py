@@ -6,8 +6,8 @@ import math
 
 MOST = 8
 """Steps between two looks at most: what runs away or stalls is noticed within as many."""
-CLOSE = 4
-"""Steps to the end under which every one is looked at: foreseeing costs as much as looking."""
+CLOSE = 2
+"""Steps to the end under which every one is looked at: there is nothing to pass unseen."""
 
 
 class Outlook:
