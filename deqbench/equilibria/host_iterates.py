@@ -25,60 +25,70 @@ class HostIterates:
         start: What a sample has before any point was better, (B, *s).
     """
 
+    # What every search begins with is the class's: see HostJudge.
+    places: Array | None = None  # of each row among the points, (K,); None: all in the first
+    found: Tensor | None = None  # (B, *s), the rows of the samples that are done filled in
+    numbers: Array | None = None  # the same memory; None where it cannot be written to as such
+
     def __init__(self, start: Tensor) -> None:
         self.start = start
         self.points = [start]
-        self.places: Array | None = None  # of each row among the points, (K,); None: all in the first
-        self.found: Tensor | None = None  # (B, *s), the rows of the samples that are done filled in
-        self.readable = start.dtype in READABLE
 
     def take(self, point: Tensor) -> None:
-        """Let every row's best be its row of this point, (K, *s)."""
+        """Let the best of every row that searches be its row of this point, (K, *s)."""
         self.points, self.places = [point], None
 
-    def take_some(self, point: Tensor, better: Array, active: Array) -> None:
+    def take_some(self, point: Tensor, better: Array, active: Array | None) -> None:
         """Let the best of the rows ``better``, (K,) bool, be their rows of this point, (K, *s).
 
-        ``active`` says which rows search on; only what they need is held.
+        ``active`` says which rows search on, None: all; nothing is kept for the others.
         """
-        width = len(better)
-        old = np.zeros(width, np.int64) if self.places is None else self.places
-        mixed = np.where(better, len(self.points), old)
-        held = np.unique(mixed[active])
-        points = [*self.points, point]
-        self.points = [points[place] for place in held]
-        self.places = np.minimum(np.searchsorted(held, mixed), len(held) - 1)  # rows that are done: any
+        self.places = np.where(better, len(self.points), 0 if self.places is None else self.places)
+        self.points.append(point)
+        if len(self.points) > HELD:
+            self._prune(self.places if active is None else self.places[active])
+
+    def _prune(self, needed: Array) -> None:
+        """Hold only the points at these places, or if they are many the one that is made of them."""
+        assert self.places is not None, "there are several points"
+        held = np.unique(needed)
+        self.points = [self.points[place] for place in held]
+        self.places = np.minimum(np.searchsorted(held, self.places), len(held) - 1)  # rows that are done: any
         if len(held) > HELD:
+            width = len(self.places)
             rows = torch.from_numpy(self.places * width + np.arange(width))
             self.take(torch.cat(self.points).index_select(0, rows))
 
     def settle(self, some: Array, rows: Array) -> None:
         """Copy out the points of some rows here, which are ``rows`` of the batch."""
         if self.places is None:
-            groups = [(0, slice(None))]
-        else:
-            places = self.places[some]
-            groups = [(place, places == place) for place in np.unique(places)]
-        if len(some) == len(self.start) and len(groups) == 1:
-            self.found = self.points[groups[0][0]]  # all of them, in their order
+            self._copy(self.points[0], some, rows)
             return
-        if self.found is None:
-            self.found = torch.empty_like(self.start)
-        for place, here in groups:
-            self._copy(self.points[place], some[here], self.found, rows[here])
-
-    def _copy(self, point: Tensor, some: Array, found: Tensor, rows: Array) -> None:
-        """Copy some rows of a point into rows of what was found."""
-        if self.readable and not (point.requires_grad or found.requires_grad):
-            # A third of the price of tensors of indices.
-            found.numpy()[rows] = point.numpy(force=True)[some]
-        else:
-            part = point.index_select(0, torch.from_numpy(some))
-            found.index_copy_(0, torch.from_numpy(rows), part)
+        places = self.places[some]
+        for place in np.unique(places):
+            here = places == place
+            self._copy(self.points[place], some[here], rows[here])
 
     def settle_all(self) -> None:
-        """Hand out the one point that is the best of the whole batch."""
-        self.found = self.points[0]
+        """Do the same for all rows of a batch that is whole: one point is handed out as it is."""
+        if self.places is None:
+            self.found = self.points[0]
+        else:
+            rows = np.arange(len(self.places))
+            self.settle(rows, rows)
+
+    def _copy(self, point: Tensor, some: Array, rows: Array) -> None:
+        """Copy some rows of a point into rows of what was found."""
+        if self.found is None:
+            self.found = torch.empty_like(self.start)
+            if self.start.dtype in READABLE and not point.requires_grad:
+                self.numbers = self.found.numpy(force=True)
+        if self.numbers is not None:
+            # A third of the price of tensors of indices.
+            self.numbers[rows] = point.numpy(force=True)[some]
+        else:
+            part = point.index_select(0, torch.from_numpy(some))
+            self.found.index_copy_(0, torch.from_numpy(rows), part)
 
     def narrow(self, kept: Array, places: Tensor) -> None:
         """Keep only these rows of the points, given as an array and as a tensor."""

@@ -158,26 +158,28 @@ class Map:
         counter.calls += 1
         counter.sample_calls += shape[0]
         if fz.shape != shape or fz.dtype != z.dtype:
-            raise self._changed(z, fz)
+            raise _changed(z.shape, z.dtype, fz)
         self.z, self.fz, self.versions = z, fz, (after, edits(fz))
         return fz
 
-    def repeated(self, z: Tensor, count: int) -> tuple[Tensor, Tensor]:
+    def repeated(self, count: int) -> tuple[Tensor, Tensor]:
         """Return the last point and the value there of ``count`` >= 1 calls, each at the value before.
 
-        All are charged; shape and type are compared once, for a call that changed them feeds the next one.
+        The first is at what the last call returned. All are charged; shape and type are compared once, for a
+        call that changed them feeds the next one.
 
         Raises:
             ConfigurationError: As by a single call.
         """
-        if type(self) is not Map or z.is_inference():
-            point, fz = z, self(z)
-            for _ in range(count - 1):
+        assert self.fz is not None, "it has been called"
+        point = fz = self.fz
+        if type(self) is not Map or fz.is_inference():
+            for _ in range(count):
                 point, fz = fz, self(fz)
             return point, fz
-        function, inputs = self.function, self.inputs
-        single = function.at(z, *inputs) if isinstance(function, AffineMap) else None
-        point, fz = z, z
+        function, inputs, shape, dtype = self.function, self.inputs, fz.shape, fz.dtype
+        single = function.at(fz, *inputs) if isinstance(function, AffineMap) else None
+        self.z = self.fz = None  # nothing is held that is not needed: its memory serves the next value
         for _ in range(count):
             point = fz
             version = point._version
@@ -185,9 +187,9 @@ class Map:
             if point._version != version:
                 raise _changed_in_place()
         self.counter.calls += count - 1
-        self.counter.sample_calls += (count - 1) * z.shape[0]
-        if point.shape != z.shape or point.dtype != z.dtype:
-            raise self._changed(z, point)
+        self.counter.sample_calls += (count - 1) * shape[0]
+        if point.shape != shape or point.dtype != dtype:
+            raise _changed(shape, dtype, point)
         return point, self._returned(point, fz)
 
     def _returned(self, z: Tensor, fz: Tensor) -> Tensor:
@@ -195,15 +197,9 @@ class Map:
         self.counter.calls += 1
         self.counter.sample_calls += z.shape[0]
         if fz.shape != z.shape or fz.dtype != z.dtype:
-            raise self._changed(z, fz)
+            raise _changed(z.shape, z.dtype, fz)
         self.z, self.fz, self.versions = z, fz, (edits(z), edits(fz))
         return fz
-
-    def _changed(self, z: Tensor, fz: Tensor) -> ConfigurationError:
-        return ConfigurationError(
-            f"The map returned {tuple(fz.shape)} {fz.dtype} for a state {tuple(z.shape)} "
-            f"{z.dtype}; an equilibrium map keeps both. Mend the map or the start z0."
-        )
 
     def witnessed(self, z: Tensor, fz: Tensor) -> bool:
         """Whether ``fz`` is, untouched, what the last call returned for this very ``z``."""
@@ -289,6 +285,13 @@ class Map:
         narrowed: Callable[[Tensor], Function] | None = getattr(self.function, "rows", None)
         function = self.function if narrowed is None else narrowed(index)
         return Map(function, [part.index_select(0, index) for part in self.inputs], self.counter)
+
+
+def _changed(shape: torch.Size, dtype: torch.dtype, fz: Tensor) -> ConfigurationError:
+    return ConfigurationError(
+        f"The map returned {tuple(fz.shape)} {fz.dtype} for a state {tuple(shape)} "
+        f"{dtype}; an equilibrium map keeps both. Mend the map or the start z0."
+    )
 
 
 def _changed_in_place() -> ConfigurationError:

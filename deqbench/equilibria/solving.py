@@ -173,15 +173,11 @@ def _step(  # noqa: PLR0913 -- two of the six are switches with defaults
         # Steps are bounded too: a step that calls nothing would never spend the limit.
         spent = calls >= limit or steps >= limit
         if spent or steps == due:
-            z, fz = state.z, state.fz
-            if not f.witnessed(z, fz):
-                fz = f(z)
-                calls = counter.calls - before
-            left = judge.observe(z, fz, calls)
+            left = _look(judge, f, state, before)
             if left == 0:
                 return steps, state
             if spent:
-                judge.give_up(calls)
+                judge.give_up(counter.calls - before)
                 return steps, state
             due = next_look(steps)
             if 2 * left <= judge.width and shrinks:
@@ -192,8 +188,19 @@ def _step(  # noqa: PLR0913 -- two of the six are switches with defaults
             steps += 1
         else:
             ahead = min(limit - max(calls, steps), due - steps if due > steps else limit)
-            state = several(f, state, ahead)
+            # Handed over, not shown: memory that nobody holds while the steps are taken serves them.
+            held = [state]
+            del state
+            state = several(f, held.pop(), ahead)
             steps += ahead
+
+
+def _look(judge: Judge, f: Map, state: Any, before: int) -> int:
+    """Judge a state, whose calls are those after ``before``; return how many samples still search."""
+    z, fz = state.z, state.fz
+    if not f.witnessed(z, fz):
+        fz = f(z)
+    return judge.observe(z, fz, f.counter.calls - before)
 
 
 def _rhythm(judge: Judge, *, several: bool) -> Callable[[int], int]:
