@@ -32,7 +32,7 @@ from deqbench.equilibria.judging import (
     TracePoint,
 )
 from deqbench.equilibria.maps import Counter
-from deqbench.equilibria.quiet import quiet
+from deqbench.equilibria.arrays import quiet
 
 Array = NDArray[Any]
 _NONE: Array = np.zeros(())

@@ -9,6 +9,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from deqbench.equilibria.arrays import numbers
 from deqbench.equilibria.judging import Stop, numbers_of, scaled_norms
 
 Array = NDArray[Any]
@@ -81,12 +82,8 @@ class HostResiduals:
 
     def flat(self, x: Tensor) -> Array:
         """Return x, (K, *s), as (K, d) in the type that residuals are measured in; a view where it can be."""
-        wide = x.to(self.dtype) if self.casts else x
-        try:
-            numbers: Array = wide.numpy()
-        except RuntimeError:  # it has a graph, or is negated lazily: asking first would cost every look
-            numbers = wide.numpy(force=True)
-        return numbers if numbers.ndim == 2 else numbers.reshape(len(numbers), numbers.size // len(numbers))
+        rows = numbers(x.to(self.dtype) if self.casts else x)
+        return rows if rows.ndim == 2 else rows.reshape(len(rows), rows.size // len(rows))
 
     def norms(self, rows: Array) -> Array:
         """Return the norm of each of the rows (K, d), (K,)."""

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 import torch
 from pydantic import Field
 
+from deqbench.equilibria.arrays import numbers
 from deqbench_plugins.solvers import one_sample
 from deqbench_plugins.solvers.history import (
     SMALL,
@@ -17,18 +18,26 @@ from deqbench_plugins.solvers.history import (
     changed,
     combination,
     moved,
-    no_columns,
     products,
+    readable,
     remembered,
     rows_like,
     wide_rows,
 )
-from deqbench_plugins.solvers.tape import Tape
+from deqbench_plugins.solvers.tape import NOT_ZERO, Tape
 
 if TYPE_CHECKING:
     from torch import Tensor
 
     from deqbench.equilibria.solving import Map
+
+
+class TapedState(NamedTuple):
+    """The point, the map's value, and what is remembered of a batch on the CPU."""
+
+    z: Tensor  # (B, *s)
+    fz: Tensor  # (B, *s)
+    tape: Tape
 
 
 class AndersonState(NamedTuple):
@@ -66,12 +75,16 @@ class Anderson:
         fz = f(z0)
         return AndersonState(z0, fz, wide_rows(fz) - wide_rows(z0), (), (), None)
 
-    def step(self, f: Map, state: AndersonState) -> AndersonState:
+    def step(self, f: Map, state: AndersonState | TapedState) -> AndersonState | TapedState:
         """Mix, then evaluate; one call."""
+        if isinstance(state, TapedState):
+            return self._step_taped(f, state)
         before, bends, moves = state.gap, state.bends, state.moves
         if len(bends) == 0:
             before = remembered(state.z, before)
-            bends = moves = no_columns(before)
+            if not isinstance(before, one_sample.Row) and readable(before):
+                tape = Tape(numbers(before), numbers(wide_rows(state.fz)))
+                return self._step_taped(f, TapedState(state.z, state.fz, tape))
         value = rows_like(state.fz, before)
         mixed = value if self.damping == 1 else moved(value, before, self.damping - 1)
         gram = None
@@ -88,12 +101,16 @@ class Anderson:
         moves = changed(moves, after, value, self.memory)
         return AndersonState(z, fz, gap, moves, bends, gram)
 
+    def _step_taped(self, f: Map, state: TapedState) -> TapedState:
+        """Do the same with what a tape remembers."""
+        mixed, gram = state.tape.mixed(self.damping, _ridge(state.z))
+        z = as_state(mixed, state.z)
+        fz = f(z)
+        return TapedState(z, fz, state.tape.followed(wide_rows(z), wide_rows(fz), gram, self.memory))
+
 
 RIDGE = 10.0
 """Ridge, in rounding units of the state's type, of each diagonal entry of the normal equations."""
-NOT_ZERO = 1e-300
-"""Added to that entry, so that a column that is zero gets the weight zero."""
-
 
 def _ridge(z: Tensor) -> float:
     return 1 + RIDGE * torch.finfo(z.dtype).eps
@@ -116,8 +133,6 @@ def mixing_weights(
     if isinstance(target, one_sample.Row):
         system = one_sample.gram(columns, ridge, NOT_ZERO)
         return one_sample.solution(system, one_sample.products(columns, target)), None
-    if isinstance(columns, Tape):
-        return columns.weights(target, known, ridge, NOT_ZERO)
     if target.numel() <= SMALL:
         return _solution(*_normal_equations(columns, target, ridge)), None
     gram = _grown(known, columns, ridge)

@@ -1,9 +1,9 @@
 """Products with, and combinations of, the columns that a quasi-Newton solver remembers.
 
-They have three forms. Where torch must see every operation (a graph, a compiler, a GPU) they are a tuple of
-tensors, and those of states so small that the number of operations decides are stacked for each product.
-Elsewhere they are arrays: of one small sample alone :mod:`deqbench_plugins.solvers.one_sample`'s, of a
-batch a :class:`~deqbench_plugins.solvers.tape.Tape`. A solver chooses when it first remembers something.
+They have two forms: a tuple of tensors, stacked for each product where states are so small that the number of
+operations decides, and of one small sample alone on the CPU :mod:`deqbench_plugins.solvers.one_sample`'s
+arrays. A solver chooses when it first remembers something. What is remembered of a batch on the CPU, where
+torch need not see every operation, has a room of its own: a :class:`~deqbench_plugins.solvers.tape.Tape`.
 """
 
 from __future__ import annotations
@@ -16,7 +16,6 @@ from torch.utils._python_dispatch import is_in_torch_dispatch_mode
 from deqbench.equilibria.solving import flat_rows
 from deqbench_plugins.solvers import one_sample
 from deqbench_plugins.solvers.one_sample import Row
-from deqbench_plugins.solvers.tape import Tape
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -24,13 +23,10 @@ if TYPE_CHECKING:
 SMALL = 2**13
 """Entries of a batch of states up to which columns are stacked; measured on a CPU."""
 
-TAPED = 2**20
-"""Entries of a batch of states up to which a tape is kept; it takes half as much memory again as tensors."""
-
 Rows = Any
 """Wide rows: a tensor (B, d), or for one small state alone an array (d,)."""
 Columns = Any
-"""Rows that are remembered: a tuple of k tensors (B, d), a tape of them, or an array (k, d)."""
+"""Rows that are remembered: a tuple of k tensors (B, d), or an array (k, d)."""
 
 
 def wide_rows(x: Tensor) -> Tensor:
@@ -74,12 +70,6 @@ def remembered(x: Tensor, rows: Tensor) -> Rows:
     return one_sample.row(rows) if alone(x) else rows
 
 
-def no_columns(rows: Rows) -> Columns:
-    """Return columns of which there are none yet, in the form that suits rows like these."""
-    taped = not isinstance(rows, Row) and rows.numel() <= TAPED and readable(rows)
-    return Tape() if taped else ()
-
-
 def rows_like(x: Tensor, like: Rows) -> Rows:
     """Return x, (B, *s), as wide rows of the form of ``like``."""
     return one_sample.row(x) if isinstance(like, Row) else wide_rows(x)
@@ -110,8 +100,6 @@ def appended(columns: Columns, newest: Rows, most: int) -> Columns:
 
 def changed(columns: Columns, after: Rows, before: Rows, most: int) -> Columns:
     """Return the last columns with the change from ``before`` as the newest, ``most`` >= 1 at most."""
-    if isinstance(columns, Tape):
-        return columns.changed(after, before, most)
     return appended(columns, moved(after, before, -1), most)
 
 
@@ -140,8 +128,6 @@ def combination(start: Rows, columns: Columns, weights: Any, factor: float = 1) 
     """
     if isinstance(start, Row):
         return one_sample.combination(start, columns, weights, factor)
-    if isinstance(columns, Tape):
-        return columns.combination(start, weights, factor)
     weights = weights.to(start.dtype)
     if start.numel() <= SMALL:
         stacked = torch.stack(columns, 1)

@@ -1,122 +1,162 @@
-"""Columns that are remembered of a batch on the CPU: one after another in memory, read in one sweep.
+"""Anderson's history of a batch on the CPU: in one piece of memory, read in one sweep.
 
-A product with all of them, or a combination, is one operation of numpy on memory that nobody copied; the
+A product with all columns, or a combination, is one operation of numpy on memory that nobody copied; the
 same on a tuple of tensors is one for each column, and each writes out what is only to be summed.
-A tape is written behind its end alone, so whoever holds a shorter part of it sees no change.
+The tape is a loop: a column that is dropped gives its place to the next but one. It is a copy that is written
+to where somebody still holds what would be lost, so whoever holds a tape sees no change.
 """
 
 from __future__ import annotations
 
+import weakref
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
 
-from deqbench.equilibria.quiet import quiet
+from deqbench.equilibria.arrays import numbers, quiet
+from deqbench_plugins.solvers.small_systems import solution
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
     from torch import Tensor
 
+NOT_ZERO = 1e-300
+"""What a column's square is raised by, so that a column of zeros gets the weight zero."""
 
-class _Room:
-    """Memory for columns, (n, B, d), and how many of them are taken."""
 
-    __slots__ = ("columns", "taken")
+class _Loop:
+    """Memory for columns, how many were ever written, and the tapes that lie there.
 
-    def __init__(self, columns: NDArray[Any], taken: int) -> None:
-        self.columns, self.taken = columns, taken
+    Attributes:
+        bends: Changes of the gap f(z) - z, (n, B, d).
+        moves: Changes of f(z), likewise.
+        written: Columns written so far.
+        readers: Tapes that are alive.
+    """
+
+    __slots__ = ("bends", "moves", "readers", "written")
+
+    def __init__(self, bends: NDArray[Any], moves: NDArray[Any], written: int) -> None:
+        self.bends, self.moves, self.written = bends, moves, written
+        self.readers: list[weakref.ref[Tape]] = []
+
+    def unread_before(self, number: int) -> bool:
+        """Whether nobody needs a column that was written before the one of this number."""
+        tapes = [(reader, tape.first) for reader in self.readers if (tape := reader()) is not None]
+        self.readers = [reader for reader, _ in tapes]
+        return all(first >= number for _, first in tapes)
 
 
 class Tape:
-    """The last columns of a history, each (B, d); like a tuple, it never changes.
+    """The last gap f(z) - z, the last f(z), and the changes of both before; like a tuple, it never changes.
 
     Args:
-        room: Where they lie; None: there are none yet.
-        first: Place of the oldest.
-        last: Place behind the newest.
+        gap: (B, d).
+        value: f(z), (B, d).
+        gram: Products of the bends before the newest came, (B, m, m) float64, by place; None: there were none.
+        loop: Where the columns lie; None: there are none yet.
+        first: Number of the oldest, as they were written.
+        last: Number behind that of the newest.
     """
 
-    __slots__ = ("first", "last", "room")
+    __slots__ = ("__weakref__", "first", "gap", "gram", "last", "loop", "value")
 
-    def __init__(self, room: _Room | None = None, first: int = 0, last: int = 0) -> None:
-        self.room, self.first, self.last = room, first, last
+    def __init__(  # noqa: PLR0913, PLR0917 -- all that a step needs
+        self,
+        gap: NDArray[Any],
+        value: NDArray[Any],
+        gram: NDArray[Any] | None = None,
+        loop: _Loop | None = None,
+        first: int = 0,
+        last: int = 0,
+    ) -> None:
+        self.gap, self.value, self.gram = gap, value, gram
+        self.loop, self.first, self.last = loop, first, last
+        if loop is not None:
+            loop.readers.append(weakref.ref(self))
 
     def __len__(self) -> int:
         return self.last - self.first
 
-    @property
-    def columns(self) -> NDArray[Any]:
-        """All of them, the oldest first, (k, B, d), k >= 1: not to be written to."""
-        assert self.room is not None, "there are columns"
-        return self.room.columns[self.first : self.last]
-
     @quiet
-    def changed(self, after: Tensor, before: Tensor, most: int) -> Tape:
-        """Return the last columns, ``most`` >= 1 at most, with after - before, (B, d), as the newest."""
-        tape = self._with_room(after, most)
-        assert tape.room is not None, "it was made"
-        np.subtract(after.numpy(force=True), before.numpy(force=True), out=tape.room.columns[tape.last])
-        tape.room.taken = tape.last = tape.last + 1
-        return tape
-
-    def _with_room(self, like: Tensor, most: int) -> Tape:
-        """Return a tape of the last columns, ``most`` - 1 at most, behind which nothing is written yet."""
-        first, room = max(self.first, self.last + 1 - most), self.room
-        if room is not None and self.last == room.taken < len(room.columns):
-            return Tape(room, first, self.last)
-        # It is full, or another search has gone on from here. There is little more room than is kept, for to
-        # touch memory for the first time is slow. torch provides it, so that its profiler sees it.
-        fresh = torch.empty((most + most // 2, *like.shape), dtype=like.dtype).numpy()
-        kept = self.last - first
-        if room is not None:
-            fresh[:kept] = room.columns[first : self.last]
-        return Tape(_Room(fresh, kept), 0, kept)
-
-    @quiet
-    def weights(
-        self, target: Tensor, known: Tensor | None, ridge: float, least: float
-    ) -> tuple[NDArray[Any], Tensor]:
-        """Return the weights of the columns nearest to rows (B, d) in least squares, (B, k) float64.
-
-        Also the products of the columns, (B, k, k) float64, which make the next ones cheaper.
+    def mixed(self, damping: float, ridge: float) -> tuple[Tensor, NDArray[Any] | None]:
+        """Return where the columns lead, (B, d), and their products, (B, m, m) float64, for the next tape.
 
         Args:
-            target: (B, d).
-            known: The products of the columns before the newest came; None: there were none.
-            ridge: Factor of each column's own square, > 1.
-            least: What the square is raised by, so that a column of zeros gets the weight 0.
+            damping: Share of the mixed gap that is added.
+            ridge: Factor of each bend's own square in the least squares, > 1.
         """
-        columns, k = self.columns, len(self)
-        newest = np.vecdot(columns, columns[-1]).T
-        gram = np.empty((len(newest), k, k))
-        if known is not None and k > 1:
-            gram[:, :-1, :-1] = known.numpy()[:, 1 - k :, 1 - k :]
-        gram[:, -1, :] = gram[:, :, -1] = newest
-        gram[:, -1, -1] *= ridge
-        gram[:, -1, -1] += least
-        right = np.vecdot(columns, target.numpy(force=True)).T.astype(np.float64)
-        return _solution(gram, right), torch.from_numpy(gram)
+        start = self.value if damping == 1 else self.value + (damping - 1) * self.gap
+        if self.loop is None:
+            return torch.from_numpy(start), None
+        weights, gram = self.weights(ridge)
+        found = _combined(start, self.loop.moves[: self.last], -weights)
+        if damping != 1:
+            found = _combined(found, self.loop.bends[: self.last], (1 - damping) * weights)
+        return torch.from_numpy(found), gram
 
     @quiet
-    def combination(self, start: Tensor, weights: NDArray[Any], factor: float) -> Tensor:
-        """Return start + factor sum_j weights_j columns_j, (B, d), for weights (B, k)."""
-        columns = self.columns
-        shares = np.multiply(weights, factor, dtype=columns.dtype)
-        found = np.matmul(shares[:, None], columns.swapaxes(0, 1))[:, 0]
-        return torch.from_numpy(np.add(start.numpy(force=True), found, out=found))
+    def followed(self, z: Tensor, fz: Tensor, gram: NDArray[Any] | None, most: int) -> Tape:
+        """Return the tape with one more change, to z and f(z), (B, d); the last columns, ``most`` at most."""
+        point, value = numbers(z), numbers(fz)
+        gap, loop, last = np.subtract(value, point), self._writable(most), self.last
+        place = last % len(loop.bends)
+        np.subtract(gap, self.gap, loop.bends[place])
+        np.subtract(value, self.value, loop.moves[place])
+        loop.written = last + 1
+        return Tape(gap, value, gram, loop, max(self.first, last + 1 - most), last + 1)
+
+    def _writable(self, most: int) -> _Loop:
+        """Return a loop with these columns in their places, where the next may be written."""
+        loop, last = self.loop, self.last
+        if loop is None:
+            room = np.empty((2, most + 1, *self.gap.shape), self.gap.dtype)
+            return _Loop(*room, 0)
+        if last == loop.written and loop.unread_before(last + 1 - len(loop.bends)):
+            return loop
+        return _Loop(loop.bends.copy(), loop.moves.copy(), last)
+
+    def weights(self, ridge: float) -> tuple[NDArray[Any], NDArray[Any]]:
+        """Return the weights of the bends nearest to the gap in least squares, and the bends' products.
+
+        Both are by place, (B, m) and (B, m, m) float64; m > k where one has been dropped, whose weight is 0.
+        """
+        assert self.loop is not None, "there are columns"
+        places, n = self.loop.bends[: self.last], len(self.loop.bends)
+        m, newest = len(places), (self.last - 1) % n
+        # One sweep for both: a product of matrices a sample costs no more than a product of vectors each.
+        pair = np.stack((places[newest], self.gap), 1)
+        found = np.matmul(places.swapaxes(0, 1), pair.swapaxes(1, 2))  # (B, m, 2)
+        gram, right = np.empty((len(found), m, m)), found[:, :, 1].astype(np.float64)
+        if self.gram is not None:
+            size = self.gram.shape[1]
+            gram[:, :size, :size] = self.gram
+        gram[:, newest, :] = gram[:, :, newest] = found[:, :, 0]
+        gram[:, newest, newest] *= ridge
+        gram[:, newest, newest] += NOT_ZERO
+        if m > len(self):
+            dropped = self.last % n
+            gram[:, dropped, :] = gram[:, :, dropped] = right[:, dropped] = 0
+            gram[:, dropped, dropped] = 1
+        return solution(gram, right), gram
+
+    def in_order(self, columns: NDArray[Any]) -> NDArray[Any]:
+        """Return the loop's bends or moves, (n, B, d), as this tape has them: the oldest first, (k, B, d)."""
+        return columns[np.arange(self.first, self.last) % len(columns)]
 
     def rows(self, index: Tensor) -> Tape:
         """Return the same of some samples alone, (K,) int64."""
-        kept = self.columns.take(index.numpy(), 1)
-        return Tape(_Room(kept, len(kept)), 0, len(kept))
+        kept, loop = index.numpy(), self.loop
+        if loop is not None:
+            loop = _Loop(loop.bends.take(kept, 1), loop.moves.take(kept, 1), self.last)
+        gram = None if self.gram is None else self.gram[kept]
+        return Tape(self.gap[kept], self.value[kept], gram, loop, self.first, self.last)
 
 
-def _solution(gram: NDArray[Any], right: NDArray[Any]) -> NDArray[Any]:
-    """Return gram^-1 right, (B, k); a singular system costs its own sample's weights, never an exception."""
-    try:
-        found: NDArray[Any] = np.linalg.solve(gram, right[:, :, None])[:, :, 0]
-    except np.linalg.LinAlgError:
-        pair = (torch.from_numpy(part) for part in (gram, right[:, :, None]))
-        found = torch.linalg.solve_ex(*pair)[0].squeeze(2).numpy()
-    return found
+def _combined(start: NDArray[Any], columns: NDArray[Any], weights: NDArray[Any]) -> NDArray[Any]:
+    """Return start + sum_j weights_j columns_j, (B, d), for columns (m, B, d)."""
+    shares = weights.astype(columns.dtype)
+    found = np.matmul(shares[:, None], columns.swapaxes(0, 1))[:, 0]
+    total: NDArray[Any] = np.add(start, found, found)
+    return total

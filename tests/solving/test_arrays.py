@@ -7,7 +7,7 @@ from contextvars import ContextVar
 import numpy as np
 import pytest
 
-from deqbench.equilibria.quiet import quiet
+from deqbench.equilibria.arrays import quiet
 
 HUGE = np.array([1e308])
 
