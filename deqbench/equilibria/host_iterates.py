@@ -9,11 +9,15 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from deqbench.equilibria.arrays import numbers
 from deqbench.equilibria.best_iterates import HELD
 
 Array = NDArray[Any]
 READABLE = (torch.float32, torch.float64, torch.float16)
 """Types of states that arrays have too; bfloat16 is not among them."""
+
+COPIED = 2**16
+"""Entries of a batch up to which rows that came nearer are copied at once."""
 
 
 class HostIterates:
@@ -29,6 +33,7 @@ class HostIterates:
     places: Array | None = None  # of each row among the points, (K,); None: all in the first
     found: Tensor | None = None  # (B, *s), the rows of the samples that are done filled in
     numbers: Array | None = None  # the same memory; None where it cannot be written to as such
+    own: Tensor | None = None  # a point that nobody else holds
 
     def __init__(self, start: Tensor) -> None:
         self.start = start
@@ -43,10 +48,24 @@ class HostIterates:
 
         ``active`` says which rows search on, None: all; nothing is kept for the others.
         """
+        if self.places is None and self._copied(point, better):
+            return
         self.places = np.where(better, len(self.points), 0 if self.places is None else self.places)
         self.points.append(point)
         if len(self.points) > HELD:
             self._prune(self.places if active is None else self.places[active])
+
+    def _copied(self, point: Tensor, better: Array) -> bool:
+        """Whether these rows could be copied: of a small batch that takes less time than keeping places."""
+        best = self.points[0]
+        recorded = point.requires_grad or best.requires_grad
+        if point.numel() > COPIED or recorded or point.dtype not in READABLE:
+            return False
+        if best is not self.own:
+            self.own = best.clone(memory_format=torch.contiguous_format)
+            self.points = [self.own]
+        np.copyto(_rows(self.points[0]), _rows(point), where=better[:, None])
+        return True
 
     def _prune(self, needed: Array) -> None:
         """Hold only the points at these places, or if they are many the one that is made of them."""
@@ -98,3 +117,8 @@ class HostIterates:
     def whole(self) -> Tensor:
         """Return every sample's best as one tensor, (B, *s), once all are settled."""
         return self.start if self.found is None else self.found
+
+
+def _rows(x: Tensor) -> Array:
+    """Return the numbers of x, (K, *s), as (K, d), a view."""
+    return numbers(x.flatten(1) if x.dim() > 1 else x.unsqueeze(1))

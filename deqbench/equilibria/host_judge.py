@@ -15,6 +15,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from deqbench.equilibria.arrays import quiet
 from deqbench.equilibria.host_iterates import HostIterates
 from deqbench.equilibria.host_residuals import HostResiduals
 from deqbench.equilibria.judging import (
@@ -32,7 +33,6 @@ from deqbench.equilibria.judging import (
     TracePoint,
 )
 from deqbench.equilibria.maps import Counter
-from deqbench.equilibria.arrays import quiet
 
 Array = NDArray[Any]
 _NONE: Array = np.zeros(())
@@ -199,7 +199,7 @@ class HostJudge:
             on &= self.searching
         left, gained = int(np.count_nonzero(on)), int(np.count_nonzero(better))
         point = fz if self.image else z
-        if lost is not None or (left < self.left and (gained < self.left or self._doubtful(value))):
+        if lost is not None or (left < self.left and self._doubtful(value)):
             self._sort_closely(z, fz, value, on, lost, calls)
             return self.left
         if gained == self.left:
@@ -234,7 +234,7 @@ class HostJudge:
             self.status[ended] = fates
 
     def _doubtful(self, value: Array) -> bool:
-        """Whether some residual is 0, or of squares that may have underflowed."""
+        """Whether some residual is 0 or NaN, or of squares that may have underflowed."""
         gap = self.residuals.gap
         return not (value[value.argmin()] > 0 and gap[gap.argmin()] >= self.residuals.trusted)
 

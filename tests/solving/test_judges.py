@@ -6,7 +6,7 @@ import torch
 from equilibrium_families import affine_softmax, family, tanh_map
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from deqbench.equilibria import solving
+from deqbench.equilibria import host_iterates, host_residuals, solving
 from deqbench.equilibria.batch_judge import BatchJudge
 from deqbench.equilibria.best_iterates import HELD, BestIterates
 from deqbench.equilibria.host_iterates import HostIterates
@@ -255,7 +255,23 @@ def test_the_host_judges_a_batch_as_its_device_does(solver, every, norm, monkeyp
     torch.testing.assert_close(host.residual, device.residual)
 
 
-def test_the_best_on_the_host_is_that_on_the_device_whatever_came_nearer():
+@pytest.mark.parametrize("copied", [0, host_iterates.COPIED], ids=["places", "copies"])
+@pytest.mark.parametrize("solver", SOLVERS, ids=repr)
+def test_a_batch_measured_block_by_block_is_judged_as_a_whole_one(solver, copied, monkeypatch):
+    f, z0 = family("tanhsym", 16, 24, 0.9, torch.float64)
+    whole = drive(solver, f, z0, Stop(1e-9, 60))
+    monkeypatch.setattr(host_residuals, "BLOCK", 3 * 24)
+    monkeypatch.setattr(host_iterates, "COPIED", copied)
+    pieces = drive(solver, f, z0, Stop(1e-9, 60))
+    assert torch.equal(whole.status, pieces.status)
+    assert torch.equal(whole.calls, pieces.calls)
+    assert torch.equal(whole.z, pieces.z)
+    assert torch.equal(whole.residual, pieces.residual)
+
+
+@pytest.mark.parametrize("copied", [0, host_iterates.COPIED], ids=["places", "copies"])
+def test_the_best_on_the_host_is_that_on_the_device_whatever_came_nearer(copied, monkeypatch):
+    monkeypatch.setattr(host_iterates, "COPIED", copied)
     generator = torch.Generator().manual_seed(0)
     start = torch.zeros(6, 2)
     host, device = HostIterates(start), BestIterates(start)
@@ -268,7 +284,9 @@ def test_the_best_on_the_host_is_that_on_the_device_whatever_came_nearer():
     assert torch.equal(host.whole(), device.merged())
 
 
-def test_samples_that_end_one_by_one_each_return_their_own_best():
+@pytest.mark.parametrize("copied", [0, host_iterates.COPIED], ids=["places", "copies"])
+def test_samples_that_end_one_by_one_each_return_their_own_best(copied, monkeypatch):
+    monkeypatch.setattr(host_iterates, "COPIED", copied)
     start = torch.zeros(5, 2)
     iterates = HostIterates(start)
     first, second, third = torch.rand(3, 5, 2).unbind()

@@ -112,6 +112,7 @@ class Anderson:
 RIDGE = 10.0
 """Ridge, in rounding units of the state's type, of each diagonal entry of the normal equations."""
 
+
 def _ridge(z: Tensor) -> float:
     return 1 + RIDGE * torch.finfo(z.dtype).eps
 

@@ -5,21 +5,25 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
+import numpy as np
 import torch
 from pydantic import Field
 from torch.nn.functional import pad
 
+from deqbench.equilibria.arrays import numbers, quiet
 from deqbench_plugins.solvers import one_sample
+from deqbench_plugins.solvers.factors import Factors
 from deqbench_plugins.solvers.history import (
     SMALL,
     Columns,
     Rows,
+    alone,
     appended,
     as_state,
     combination,
     moved,
     products,
-    remembered,
+    readable,
     rows_like,
     wide_rows,
 )
@@ -29,7 +33,7 @@ if TYPE_CHECKING:
 
     from deqbench.equilibria.solving import Map
 
-GROWTH = 1e4
+GROWTH = 1e3
 """Growth of ||f(z) - z|| over its least value so far beyond which a sample forgets its history."""
 
 
@@ -46,6 +50,15 @@ class BroydenState(NamedTuple):
     # instead of being divided by it.
 
 
+class FactoredState(NamedTuple):
+    """The same of a batch on the CPU, whose steps lie in one piece of memory."""
+
+    z: Tensor  # (B, *s)
+    fz: Tensor  # (B, *s)
+    factors: Factors
+    least: Tensor  # least ||f(z) - z||^2 so far, (B, 1)
+
+
 @dataclass(frozen=True)
 class Broyden:
     """Good Broyden on f(z) - z = 0, from the inverse Jacobian I, restarted when its memory is full.
@@ -60,7 +73,7 @@ class Broyden:
     storage is C. T. Kelley's (1995), "Iterative Methods for Linear and Nonlinear Equations", chapter 7.
     """
 
-    memory: Annotated[int, Field(ge=1, description="Updates kept until a restart.")] = 64
+    memory: Annotated[int, Field(ge=1, description="Updates kept until a restart.")] = 32
 
     def init(self, f: Map, z0: Tensor) -> BroydenState:
         """Evaluate the start; the first step is the map's own."""
@@ -68,10 +81,14 @@ class Broyden:
         step = wide_rows(fz) - wide_rows(z0)
         return _started(z0, fz, step, _square(step))
 
-    def step(self, f: Map, state: BroydenState) -> BroydenState:
+    def step(self, f: Map, state: BroydenState | FactoredState) -> BroydenState | FactoredState:
         """Take the step at hand, then find the next; one call."""
-        if len(state.steps) == 1:
-            state = _remembered(state)
+        if isinstance(state, BroydenState) and len(state.steps) == 1:
+            state = _remembered(state, self.memory)
+        if isinstance(state, FactoredState):
+            ahead = torch.from_numpy(state.factors.newest)
+            z = as_state(moved(wide_rows(state.z), ahead), state.z)
+            return _factored(state, z, f(z), self.memory)
         newest = state.steps[-1]
         z = as_state(moved(rows_like(state.z, newest), newest), state.z)
         fz = f(z)
@@ -93,9 +110,9 @@ class Broyden:
         steps = appended(state.steps, following, len(state.steps) + 1)
         return BroydenState(z, fz, steps, shares, least, chain)
 
-    def inverse_transposed(self, state: BroydenState, v: Tensor) -> Tensor:
+    def inverse_transposed(self, state: BroydenState | FactoredState, v: Tensor) -> Tensor:
         """Return H^T v, H the estimate of (I - J)^-1: its factors transposed, the last one first."""
-        if isinstance(state.steps, one_sample.Row):
+        if isinstance(state, FactoredState) or isinstance(state.steps, one_sample.Row):
             state = _of_tensors(state)
         u = wide_rows(v)
         steps: tuple[Tensor, ...] = state.steps
@@ -158,18 +175,41 @@ def _started(z: Tensor, fz: Tensor, step: Rows, least: Any) -> BroydenState:
     return BroydenState(z, fz, (step,), shares, least, None)
 
 
-def _remembered(state: BroydenState) -> BroydenState:
+def _remembered(state: BroydenState, memory: int) -> BroydenState | FactoredState:
     """Return a state of one step in the form it is to be remembered in."""
     step = state.steps[0]
-    rows = step if isinstance(step, one_sample.Row) else remembered(state.z, step)
-    if not isinstance(rows, one_sample.Row):
-        return state
-    return state._replace(steps=rows[None], shares=None, least=float(state.least))
+    if isinstance(step, one_sample.Row):
+        return state._replace(steps=step[None], shares=None, least=float(state.least))
+    if alone(state.z):
+        rows = one_sample.row(step)
+        return state._replace(steps=rows[None], shares=None, least=float(state.least))
+    # The chain of a batch of short states would take more memory than they do.
+    if readable(step) and memory <= step.shape[1]:
+        return FactoredState(state.z, state.fz, Factors.of(numbers(step), memory + 1), state.least)
+    return state
 
 
-def _of_tensors(state: BroydenState) -> BroydenState:
-    """Return the state of one sample alone in the form of any other."""
-    steps: tuple[Tensor, ...] = tuple(torch.from_numpy(step[None]) for step in state.steps)
+@quiet
+def _factored(state: FactoredState, z: Tensor, fz: Tensor, memory: int) -> FactoredState:
+    """Return the state whose step has been taken, to z and f(z), and the step that follows."""
+    gap = np.subtract(numbers(wide_rows(fz)), numbers(wide_rows(z)))
+    square = np.vecdot(gap, gap)[:, None]
+    least = np.minimum(numbers(state.least), square)
+    if len(state.factors) > memory:
+        return FactoredState(z, fz, Factors.of(gap, memory + 1), torch.from_numpy(least))
+    ahead, share, shares = state.factors.ahead(gap)
+    sound = (np.abs(share) > 10 * np.finfo(gap.dtype).eps) & (square <= GROWTH**2 * least)
+    factors = state.factors.followed(ahead, share, gap, sound, shares)
+    return FactoredState(z, fz, factors, torch.from_numpy(least))
+
+
+def _of_tensors(state: BroydenState | FactoredState) -> BroydenState:
+    """Return a state whose steps are arrays, or lie in one piece of memory, in the form of any other."""
+    if isinstance(state, FactoredState):
+        steps = tuple(torch.from_numpy(step) for step in state.factors.steps)
+        shares = torch.from_numpy(state.factors.shares)
+        return BroydenState(state.z, state.fz, steps, shares, state.least, None)
+    steps = tuple(torch.from_numpy(step[None]) for step in state.steps)
     return state._replace(steps=steps, shares=torch.cat([_share(step) for step in steps], 1), chain=None)
 
 

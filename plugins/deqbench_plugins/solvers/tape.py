@@ -54,7 +54,7 @@ class Tape:
     Args:
         gap: (B, d).
         value: f(z), (B, d).
-        gram: Products of the bends before the newest came, (B, m, m) float64, by place; None: there were none.
+        gram: The bends' products by place, before the newest came, (B, m, m) float64; None: none were.
         loop: Where the columns lie; None: there are none yet.
         first: Number of the oldest, as they were written.
         last: Number behind that of the newest.
@@ -111,8 +111,8 @@ class Tape:
         """Return a loop with these columns in their places, where the next may be written."""
         loop, last = self.loop, self.last
         if loop is None:
-            room = np.empty((2, most + 1, *self.gap.shape), self.gap.dtype)
-            return _Loop(*room, 0)
+            bends, moves = np.empty((2, most + 1, *self.gap.shape), self.gap.dtype)
+            return _Loop(bends, moves, 0)
         if last == loop.written and loop.unread_before(last + 1 - len(loop.bends)):
             return loop
         return _Loop(loop.bends.copy(), loop.moves.copy(), last)
