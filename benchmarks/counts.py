@@ -16,6 +16,7 @@ from torch.profiler import ProfilerActivity, profile
 from deqbench.equilibria.maps import Map
 from deqbench.equilibria.solving import Solution, SolveStatus, Stop, drive
 from deqbench.interfaces import Solver
+from deqbench_plugins.solvers import lent
 from deqbench_plugins.solvers.anderson import Anderson
 from deqbench_plugins.solvers.broyden import Broyden
 from deqbench_plugins.solvers.picard import Picard
@@ -86,8 +87,10 @@ def peak_states(run: Callable[[], object], state_bytes: int) -> float:
     """Return the most memory that a run held at once, above its start, in states.
 
     torch's and numpy's are measured in a run each and added, though they may not be greatest at one moment.
+    Memory that our solvers keep between searches counts as held.
     """
     run()
+    lent.forget()
     tracemalloc.start()
     run()
     arrays = tracemalloc.get_traced_memory()[1]

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
+from deqbench_plugins.solvers.lent import Lent
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
@@ -29,26 +31,22 @@ class _Room:
     What is never written to is never touched, and costs nothing.
 
     Args:
-        steps: Those that are known already, (k, B, d).
-        chain: Theirs, (k, B, k); None: nothing is known of it.
+        like: One step, (B, d).
+        count: Steps that are known, and will be filled in.
         most: Steps that are ever kept.
     """
 
-    __slots__ = ("chain", "most", "steps", "written")
+    __slots__ = ("chain", "lent", "steps", "written")
 
-    def __init__(self, steps: NDArray[Any], chain: NDArray[Any] | None, most: int) -> None:
-        count, batch, size = steps.shape
-        room = most if most * steps[0].nbytes <= ROOM_BYTES else min(most, max(2 * count, FIRST))
-        self.steps = np.empty((room, batch, size), steps.dtype)
-        self.chain = np.empty((room, batch, room), steps.dtype)
-        self.steps[:count] = steps
-        if chain is not None:
-            self.chain[:count, :, :count] = chain
-        self.written, self.most = count, most
+    def __init__(self, like: NDArray[Any], count: int, most: int) -> None:
+        batch, size = like.shape
+        room = most if most * like.nbytes <= ROOM_BYTES else min(most, max(2 * count, FIRST))
+        self.lent = Lent((room, batch, size), like.dtype), Lent((room, batch, room), like.dtype)
+        self.steps, self.chain = (part.array for part in self.lent)
+        self.written = count
 
-    def of(self, rows: slice) -> tuple[NDArray[Any], NDArray[Any]]:
-        """Return the steps and the chain of some samples."""
-        return self.steps[:, rows], self.chain[:, rows]
+    def __del__(self) -> None:
+        del self.steps, self.chain  # before the memory is asked who sees it
 
 
 class Factors:
@@ -57,20 +55,24 @@ class Factors:
     Memory is written to behind the last step alone, so whoever holds fewer steps sees no change.
 
     Args:
-        room: Where the steps lie.
-        count: How many of them, >= 1.
+        count: How many of them.
         shares: 1 / ||step||^2 of each but the newest, (B, count - 1); 0 where the factor is forgotten.
+        most: Steps that are ever kept, > 1.
+        lie: Where: their room, or of one step, which needs none, itself, (1, B, d).
     """
 
-    __slots__ = ("count", "room", "shares")
+    __slots__ = ("count", "lie", "most", "shares")
 
-    def __init__(self, room: _Room, count: int, shares: NDArray[Any]) -> None:
-        self.room, self.count, self.shares = room, count, shares
+    def __init__(self, count: int, shares: NDArray[Any], most: int, lie: _Room | NDArray[Any]) -> None:
+        self.count, self.shares, self.most, self.lie = count, shares, most, lie
 
     @classmethod
     def of(cls, step: NDArray[Any], most: int) -> Factors:
-        """Return the factors of one step, (B, d), that is still to be taken; ``most`` > 1 are ever kept."""
-        return cls(_Room(step[None], None, most), 1, step[:, :0])
+        """Return the factors of one step, (B, d), that is still to be taken; ``most`` > 1 are ever kept.
+
+        They get a room with the second step: that of the search before may then be given back.
+        """
+        return cls(1, step[:, :0], most, step[None])
 
     def __len__(self) -> int:
         return self.count
@@ -78,12 +80,12 @@ class Factors:
     @property
     def steps(self) -> NDArray[Any]:
         """All steps, the oldest first, (count, B, d): not to be written to."""
-        return self.room.steps[: self.count]
+        return self.lie.steps[: self.count] if isinstance(self.lie, _Room) else self.lie
 
     @property
     def newest(self) -> NDArray[Any]:
         """The step that is still to be taken, (B, d)."""
-        step: NDArray[Any] = self.room.steps[self.count - 1]
+        step: NDArray[Any] = self.steps[-1]
         return step
 
     def ahead(self, gap: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any]]:
@@ -109,24 +111,24 @@ class Factors:
         shares: NDArray[Any],
     ) -> None:
         """Do it for a block of samples, whose steps are then read from memory once, not twice."""
-        k = self.count - 1
-        steps, chain = self.room.of(rows)
+        steps, k = self.steps[:, rows], self.count - 1
         # One sweep for both: a product of matrices a sample costs no more than a product of vectors each.
         pair = np.empty((len(gap), 2, gap.shape[1]), gap.dtype)
         pair[:, 0], pair[:, 1] = gap, steps[k]
-        seen = np.matmul(pair, steps[: k + 1].transpose(1, 2, 0))  # (B, 2, k + 1)
+        seen = np.matmul(pair, steps.transpose(1, 2, 0))  # (B, 2, k + 1)
         share = shares[:, k:]
         np.divide(1, np.maximum(seen[:, 1, k:], 4 * np.finfo(gap.dtype).tiny), share)
-        if k:
+        if isinstance(self.lie, _Room):
+            chain = self.lie.chain[:, rows]
             right = torch.from_numpy((seen[:, 0, :k] * shares[:, :k])[:, :, None])
             lower = torch.from_numpy(chain[:k, :, :k].swapaxes(0, 1))
             parts = torch.linalg.solve_triangular(lower, right, upper=False, unitriangular=True).numpy()
-            added = np.matmul(parts.swapaxes(1, 2), steps[1 : k + 1].swapaxes(0, 1))[:, 0]
+            added = np.matmul(parts.swapaxes(1, 2), steps[1:].swapaxes(0, 1))[:, 0]
             np.add(gap, added, found)
+            np.multiply(seen[:, 1, 1:], -share, chain[k, :, :k])
         else:
             found[...] = gap
         np.subtract(1, np.vecdot(steps[k], found)[:, None] * share, less)
-        np.multiply(seen[:, 1, 1:], -share, chain[k, :, :k])
 
     def followed(
         self,
@@ -140,18 +142,31 @@ class Factors:
 
         Where it is not ``sound``, (B, 1), a sample forgets its factors, and its step is the gap.
         """
-        room, count = self.room, self.count
-        if count < room.written or count == len(room.steps):  # another search has gone on, or it is full
-            room = _Room(self.steps, room.chain[:count, :, :count], room.most)
+        room, count = self.lie, self.count
+        if not isinstance(room, _Room) or count < room.written or count == len(room.steps):
+            room = self._moved()  # another search has gone on, or it is full
         step = np.divide(ahead, less, room.steps[count])
         room.written = count + 1
         if np.count_nonzero(sound) < len(sound):
             np.copyto(step, gap, where=~sound)
             shares = shares * sound
-        return Factors(room, count + 1, shares)
+        return Factors(count + 1, shares, self.most, room)
 
     def rows(self, index: torch.Tensor) -> Factors:
         """Return the same of some samples alone, (K,) int64."""
         kept, count = index.numpy(), self.count
-        room = _Room(self.steps.take(kept, 1), self.room.chain[:count, kept, :count], self.room.most)
-        return Factors(room, count, self.shares[kept])
+        if not isinstance(self.lie, _Room):
+            return Factors(1, self.shares[kept], self.most, self.lie.take(kept, 1))
+        room = _Room(self.newest[kept], count, self.most)
+        self.steps.take(kept, 1, room.steps[:count], "clip")  # else it goes by way of a buffer
+        room.chain[:count, :, :count] = self.lie.chain[:count, kept, :count]
+        return Factors(count, self.shares[kept], self.most, room)
+
+    def _moved(self) -> _Room:
+        """Return a room of their own, with room for the next step."""
+        count = self.count
+        room = _Room(self.newest, count, self.most)
+        room.steps[:count] = self.steps
+        if isinstance(self.lie, _Room):
+            room.chain[:count, :, :count] = self.lie.chain[:count, :, :count]
+        return room

@@ -8,17 +8,17 @@ to where somebody still holds what would be lost, so whoever holds a tape sees n
 
 from __future__ import annotations
 
-import weakref
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
 
 from deqbench.equilibria.arrays import numbers, quiet
+from deqbench_plugins.solvers.lent import Lent
 from deqbench_plugins.solvers.small_systems import solution
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
+    from numpy.typing import DTypeLike, NDArray
     from torch import Tensor
 
 NOT_ZERO = 1e-300
@@ -32,20 +32,25 @@ class _Loop:
         bends: Changes of the gap f(z) - z, (n, B, d).
         moves: Changes of f(z), likewise.
         written: Columns written so far.
-        readers: Tapes that are alive.
+        tapes: How many lie here and are alive.
     """
 
-    __slots__ = ("bends", "moves", "readers", "written")
+    __slots__ = ("bends", "lent", "moves", "tapes", "written")
 
-    def __init__(self, bends: NDArray[Any], moves: NDArray[Any], written: int) -> None:
-        self.bends, self.moves, self.written = bends, moves, written
-        self.readers: list[weakref.ref[Tape]] = []
+    def __init__(self, shape: tuple[int, ...], dtype: DTypeLike, written: int) -> None:
+        self.lent, self.written = Lent((2, *shape), dtype), written
+        self.bends, self.moves = self.lent.array
+        self.tapes = 0
 
-    def unread_before(self, number: int) -> bool:
-        """Whether nobody needs a column that was written before the one of this number."""
-        tapes = [(reader, tape.first) for reader in self.readers if (tape := reader()) is not None]
-        self.readers = [reader for reader, _ in tapes]
-        return all(first >= number for _, first in tapes)
+    def __del__(self) -> None:
+        del self.bends, self.moves  # before the memory is asked who sees it
+
+    def copied(self, written: int, rows: NDArray[Any] | slice) -> _Loop:
+        """Return a loop with what some samples have in each place, as if no more had been written."""
+        count = len(self.bends[0, rows])
+        other = _Loop((len(self.bends), count, self.bends.shape[2]), self.bends.dtype, written)
+        other.bends[...], other.moves[...] = self.bends[:, rows], self.moves[:, rows]
+        return other
 
 
 class Tape:
@@ -60,7 +65,7 @@ class Tape:
         last: Number behind that of the newest.
     """
 
-    __slots__ = ("__weakref__", "first", "gap", "gram", "last", "loop", "value")
+    __slots__ = ("first", "gap", "gram", "last", "loop", "value")
 
     def __init__(  # noqa: PLR0913, PLR0917 -- all that a step needs
         self,
@@ -74,7 +79,11 @@ class Tape:
         self.gap, self.value, self.gram = gap, value, gram
         self.loop, self.first, self.last = loop, first, last
         if loop is not None:
-            loop.readers.append(weakref.ref(self))
+            loop.tapes += 1
+
+    def __del__(self) -> None:
+        if self.loop is not None:
+            self.loop.tapes -= 1
 
     def __len__(self) -> int:
         return self.last - self.first
@@ -111,11 +120,10 @@ class Tape:
         """Return a loop with these columns in their places, where the next may be written."""
         loop, last = self.loop, self.last
         if loop is None:
-            bends, moves = np.empty((2, most + 1, *self.gap.shape), self.gap.dtype)
-            return _Loop(bends, moves, 0)
-        if last == loop.written and loop.unread_before(last + 1 - len(loop.bends)):
+            return _Loop((most + 1, *self.gap.shape), self.gap.dtype, 0)
+        if last == loop.written and loop.tapes == 1:  # nobody else's column is lost
             return loop
-        return _Loop(loop.bends.copy(), loop.moves.copy(), last)
+        return loop.copied(last, slice(None))
 
     def weights(self, ridge: float) -> tuple[NDArray[Any], NDArray[Any]]:
         """Return the weights of the bends nearest to the gap in least squares, and the bends' products.
@@ -126,7 +134,8 @@ class Tape:
         places, n = self.loop.bends[: self.last], len(self.loop.bends)
         m, newest = len(places), (self.last - 1) % n
         # One sweep for both: a product of matrices a sample costs no more than a product of vectors each.
-        pair = np.stack((places[newest], self.gap), 1)
+        pair = np.empty((len(self.gap), 2, self.gap.shape[1]), self.gap.dtype)
+        pair[:, 0], pair[:, 1] = places[newest], self.gap
         found = np.matmul(places.swapaxes(0, 1), pair.swapaxes(1, 2))  # (B, m, 2)
         gram, right = np.empty((len(found), m, m)), found[:, :, 1].astype(np.float64)
         if self.gram is not None:
@@ -148,8 +157,7 @@ class Tape:
     def rows(self, index: Tensor) -> Tape:
         """Return the same of some samples alone, (K,) int64."""
         kept, loop = index.numpy(), self.loop
-        if loop is not None:
-            loop = _Loop(loop.bends.take(kept, 1), loop.moves.take(kept, 1), self.last)
+        loop = None if loop is None else loop.copied(self.last, kept)
         gram = None if self.gram is None else self.gram[kept]
         return Tape(self.gap[kept], self.value[kept], gram, loop, self.first, self.last)
 
