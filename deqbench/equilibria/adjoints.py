@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
+from deqbench.equilibria.arrays import numbers, quiet
 from deqbench.equilibria.maps import Function, Map, flat_rows
 
 if TYPE_CHECKING:
@@ -42,6 +44,10 @@ def row_lengths(gradient: Tensor) -> tuple[Tensor, float]:
     rows = flat_rows(gradient.detach())
     if rows.shape[0] == 0:
         return gradient.new_ones(()), 0.0
+    if rows.device.type == "cpu" and rows.dtype in _SQUARED:
+        found = _lengths_on_host(rows)
+        if found is not None:
+            return found[0].reshape(-1, *[1] * (gradient.dim() - 1)), found[1]
     half = rows.dtype in (torch.float16, torch.bfloat16)
     length: Tensor = torch.linalg.vector_norm(rows, dim=1, dtype=torch.float32 if half else None)
     low, high = _least_and_greatest(length)
@@ -54,6 +60,16 @@ def row_lengths(gradient: Tensor) -> tuple[Tensor, float]:
         high = float(length.max())
         length = torch.where(length > 0, length, 1.0)
     return length.to(gradient.dtype).reshape(-1, *[1] * (gradient.dim() - 1)), high
+
+
+@quiet
+def _lengths_on_host(rows: Tensor) -> tuple[Tensor, float] | None:
+    """Return the lengths of rows (B, d), (B,), and the greatest; None if squares leave the type's range."""
+    values = numbers(rows)
+    lengths = np.sqrt(np.vecdot(values, values))
+    low, high = float(lengths[lengths.argmin()]), float(lengths[lengths.argmax()])  # a NaN is either
+    least = _SQUARED[rows.dtype]
+    return (torch.from_numpy(lengths), high) if least < low <= high < 1 / least else None
 
 
 def _least_and_greatest(values: Tensor) -> tuple[float, float]:

@@ -174,7 +174,7 @@ class HostJudge:
     def _stalled(self, fz: Tensor, past: Past[Array], calls: int, lost: Array | None) -> Array | None:
         """Return ``lost`` and the rows that are near to rounding and no longer fall; None: there are none."""
         residuals, best = self.residuals, self.best
-        size: Array | float = 1.0 if residuals.relative else residuals.norms(residuals.flat(fz))
+        size: Array | float | None = 1.0 if residuals.relative else None
         for patience, fall, zone in (
             (PATIENCE_NEAR, FALL_NEAR, residuals.near),
             (PATIENCE_FAR, FALL_FAR, residuals.far),
@@ -183,6 +183,8 @@ class HostJudge:
             # Whatever searches is above its tolerance.
             if before is None or (residuals.relative and zone <= self.tolerance):
                 continue
+            if size is None:
+                size = residuals.norms(residuals.flat(fz))
             stuck = best <= zone * size
             if np.count_nonzero(stuck):
                 stuck &= best > fall * before

@@ -184,7 +184,8 @@ class HostVerdict:
         """Return the sums over the samples, K >= 1."""
         missed = int(np.count_nonzero(self.fate))
         lost = int(np.count_nonzero(self.fate == SolveStatus.NON_FINITE)) if missed else 0
-        return Tally(len(self.fate), missed, lost, int(self.spent.sum()), float(self.best.max()))
+        worst = self.best[self.best.argmax()]  # the place of an extreme is found sooner than the extreme
+        return Tally(len(self.fate), missed, lost, int(np.add.reduce(self.spent)), float(worst))
 
 
 class SingleVerdict:

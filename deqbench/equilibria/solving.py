@@ -39,6 +39,9 @@ __all__ = [
 Judge = BatchJudge | HostJudge | SingleJudge
 """What looks at the pairs (z, f(z)) of a solve, and says when it ends."""
 
+SMALL = 2**16
+"""Entries of a batch that is narrowed one look later than it could be: that costs as much as a call on it."""
+
 ON_HOST: tuple[str, ...] = ("cpu",)
 """Devices whose memory the host reads without waiting for them."""
 
@@ -107,8 +110,8 @@ def drive(  # noqa: PLR0913 -- three of the seven are switches with defaults
 
     Residuals are of pairs (z, f(z)) that the counted map itself returned; a state it cannot vouch for
     is evaluated once more, and charged. Samples that are done are frozen; they leave the batch
-    when at most half of it is still searching (only if the map has inputs, for a map without any may
-    hide tensors of B rows that cannot be narrowed).
+    when at most half of it is still searching, a small one a look later (only if the map has inputs,
+    for a map without any may hide tensors of B rows that cannot be narrowed).
 
     Args:
         solver: A stepwise or an external solver.
@@ -165,55 +168,59 @@ def _step(  # noqa: PLR0913 -- two of the six are switches with defaults
     shrinks = bool(f.inputs) and not keep_state and not getattr(solver, "whole_batch", False)
     several = getattr(solver, "steps", None)  # many steps at once, of one call each
     several = several if callable(several) else None  # a parameter may have the same name
-    next_look = _rhythm(judge, several=several is not None)
-    due = -1 if judge.stop.check_every is None else 0  # the step at which the judge looks next
+    due, next_look = _rhythm(judge, several=several is not None)
+    entries, waited = z0.numel() // len(z0), False
     state = solver.init(f, z0)
     while True:
         calls = counter.calls - before
         # Steps are bounded too: a step that calls nothing would never spend the limit.
         spent = calls >= limit or steps >= limit
         if spent or steps == due:
-            left = _look(judge, f, state, before)
+            z, fz = state.z, state.fz
+            if not f.witnessed(z, fz):
+                fz = f(z)
+                calls = counter.calls - before
+            left = judge.observe(z, fz, calls)
             if left == 0:
                 return steps, state
             if spent:
-                judge.give_up(counter.calls - before)
+                judge.give_up(calls)
                 return steps, state
             due = next_look(steps)
-            if 2 * left <= judge.width and shrinks:
-                width, kept = judge.width, judge.compact()
-                f, state = f.rows(kept), _take_rows(state, kept, width)
+            if shrinks and 2 * left <= judge.width:
+                waited = not waited and judge.width * entries <= SMALL
+                if not waited:
+                    f, state = _narrowed(judge, f, state)
         if several is None or due == steps + 1:
             state = solver.step(f, state)
             steps += 1
         else:
             ahead = min(limit - max(calls, steps), due - steps if due > steps else limit)
             # Handed over, not shown: memory that nobody holds while the steps are taken serves them.
-            held = [state]
-            del state
+            held, state, z, fz = [state], None, None, None
             state = several(f, held.pop(), ahead)
             steps += ahead
 
 
-def _look(judge: Judge, f: Map, state: Any, before: int) -> int:
-    """Judge a state, whose calls are those after ``before``; return how many samples still search."""
-    z, fz = state.z, state.fz
-    if not f.witnessed(z, fz):
-        fz = f(z)
-    return judge.observe(z, fz, f.counter.calls - before)
+def _narrowed(judge: Judge, f: Map, state: Any) -> tuple[Map, Any]:
+    """Return map and state of the samples that still search."""
+    width, kept = judge.width, judge.compact()
+    return f.rows(kept), _take_rows(state, kept, width)
 
 
-def _rhythm(judge: Judge, *, several: bool) -> Callable[[int], int]:
-    """Return what tells, from the step of a look, the step of the next one; a negative one: none."""
+def _rhythm(judge: Judge, *, several: bool) -> tuple[int, Callable[[int], int]]:
+    """Return the step of the first look, and what tells from that of one that of the next; < 0: none."""
     every = judge.stop.check_every
     if every is None:
-        return lambda _: -1
+        return -1, lambda _: -1
+    if every != "auto" or not several or judge.counter is not None:
+        stride = 1 if every == "auto" else every
+        return 0, lambda steps: steps + stride
     # In a batch the looks at one sample would depend on the others, and with them what comes of it.
-    if every == "auto" and several and isinstance(judge, SingleJudge) and judge.counter is None:
-        outlook = Outlook(judge.tolerance)
-        return lambda steps: steps + outlook.ahead(judge.value, steps)
-    stride = 1 if every == "auto" else every
-    return lambda steps: steps + stride
+    if not isinstance(judge, SingleJudge):
+        return 1, lambda steps: steps + 1
+    outlook = Outlook(judge.tolerance)
+    return 1, lambda steps: steps + outlook.ahead(judge.value, steps)
 
 
 def rejudged(solution: Solution, z0: Tensor, stop: Stop) -> Solution:
