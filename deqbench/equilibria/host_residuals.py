@@ -63,10 +63,10 @@ class HostResiduals:
         images = self.flat(fz)
         if self.follows:  # else it may be a copy, and out of date
             self.seen, self.images = fz, images
-        room = self.room
         if len(images) > self.block:
             gap, size = self._piecewise(images, points)
         else:
+            room = self.room
             if room is None or len(room) != len(images):
                 room = self.room = np.empty(images.shape, images.dtype)
             gap = self.norms(np.subtract(images, points, room))

@@ -60,8 +60,9 @@ class Stop:
         norm: ``relative``: ||f(z) - z||_2 / ||f(z)||_2; ``absolute``: ||f(z) - z||_2;
             ``l1``: ||f(z) - z||_1, the norm in which the DELM's map contracts.
         check_every: Steps between two checks of the residual; each check costs one synchronisation.
-            ``auto``: one, but fixed-point iteration on one sample, untraced, passes the steps unseen that
-            the residual's fall leaves no doubt about (see :class:`~.looking_ahead.Outlook`).
+            ``auto``: one, but fixed-point iteration, untraced, passes the start unseen, and on one sample
+            the steps too that the residual's fall leaves no doubt about (see
+            :class:`~.looking_ahead.Outlook`).
             None: a fixed budget. Only the last iterate is judged, once ``max_calls`` are spent.
 
     Raises:

@@ -158,7 +158,7 @@ class Map:
         counter.calls += 1
         counter.sample_calls += shape[0]
         if fz.shape != shape or fz.dtype != z.dtype:
-            raise _changed(z.shape, z.dtype, fz)
+            raise _changed(shape, z.dtype, fz)
         self.z, self.fz, self.versions = z, fz, (after, edits(fz))
         return fz
 

@@ -157,6 +157,8 @@ class Factors:
         kept, count = index.numpy(), self.count
         if not isinstance(self.lie, _Room):
             return Factors(1, self.shares[kept], self.most, self.lie.take(kept, 1))
+        for part in self.lie.lent:
+            part.kept = False
         room = _Room(self.newest[kept], count, self.most)
         self.steps.take(kept, 1, room.steps[:count], "clip")  # else it goes by way of a buffer
         room.chain[:count, :, :count] = self.lie.chain[:count, kept, :count]

@@ -37,9 +37,10 @@ class Lent:
 
     Attributes:
         array: Its memory is used again once this is gone, if then no view of it is left.
+        kept: Whether it is; a search that goes on with less memory had better give it back.
     """
 
-    __slots__ = ("array", "memory")
+    __slots__ = ("array", "kept", "memory")
 
     def __init__(self, shape: tuple[int, ...], dtype: DTypeLike) -> None:
         size = int(np.prod(shape)) * np.dtype(dtype).itemsize
@@ -47,13 +48,14 @@ class Lent:
             self.memory = _spare[size].pop()
         except (KeyError, IndexError):
             self.memory = np.empty(size, np.uint8)
+        self.kept = True
         self.array: Any = self.memory.view(dtype).reshape(shape)
 
     def __del__(self) -> None:
         memory, self.array = self.memory, None
         # Three: the attribute, this name, and the argument of the question. A view would be one more.
-        if LEAST_BYTES <= memory.nbytes <= MOST_BYTES and sys.getrefcount(memory) == 3:
-            kept = _spare.setdefault(memory.nbytes, deque(maxlen=PIECES))
-            kept.append(memory)
+        unseen = self.kept and sys.getrefcount(memory) == 3
+        if unseen and LEAST_BYTES <= memory.nbytes <= MOST_BYTES:
+            _spare.setdefault(memory.nbytes, deque(maxlen=PIECES)).append(memory)
             while len(_spare) > SIZES:
                 _spare.pop(next(iter(_spare)), None)

@@ -157,7 +157,9 @@ class Tape:
     def rows(self, index: Tensor) -> Tape:
         """Return the same of some samples alone, (K,) int64."""
         kept, loop = index.numpy(), self.loop
-        loop = None if loop is None else loop.copied(self.last, kept)
+        if loop is not None:
+            loop.lent.kept = False
+            loop = loop.copied(self.last, kept)
         gram = None if self.gram is None else self.gram[kept]
         return Tape(self.gap[kept], self.value[kept], gram, loop, self.first, self.last)
 
