@@ -92,12 +92,16 @@ class HostJudge:
         lost = self._hopeless(fz, calls) if calls >= self.look_at and self.best.ndim else None
         better = value < self.best  # a NaN is not
         # An extreme's place is found in half the time that a comparison and its count take; a NaN is one.
-        clear = self.searching is None and lost is None and better[better.argmin()]
-        if clear and value[value.argmin()] > self.tolerance:
-            self.best = value
-            self.iterates.take(fz if self.image else z)
-            return self.left
-        return self._sort(z, fz, value, better, lost, calls)
+        if self.searching is not None or lost is not None or not better[better.argmin()]:
+            return self._sort(z, fz, value, better, lost, calls)
+        none, every = value[value.argmin()] > self.tolerance, value[value.argmax()] <= self.tolerance
+        if not none and (not every or self._doubtful(value)):
+            return self._sort(z, fz, value, better, lost, calls)
+        self.best = value
+        self.iterates.take(fz if self.image else z)
+        if every:
+            self._end(None, 0, calls)
+        return self.left
 
     @quiet
     def give_up(self, calls: int) -> None:
@@ -119,8 +123,8 @@ class HostJudge:
     def compact(self) -> Tensor:
         """Drop the rows that are done; return the places of those kept, (K,) int64."""
         active = self._active()
-        self._settle(np.flatnonzero(~active))
-        kept = np.flatnonzero(active)
+        self._settle((~active).nonzero()[0])
+        kept = active.nonzero()[0]
         places = torch.from_numpy(kept)
         self.iterates.narrow(kept, places)
         self.residuals.narrow(kept)
@@ -221,11 +225,11 @@ class HostJudge:
         active = self._active()
         if lost is not None:
             on &= ~lost
-        ended = np.flatnonzero(active & ~on)
+        ended = (active & ~on).nonzero()[0]
         value = self.residuals.closely(z, fz, value, ended)
         above = value[ended] > self.tolerance
         on[ended] = above if lost is None else above & ~lost[ended]
-        ended = np.flatnonzero(active & ~on)
+        ended = (active & ~on).nonzero()[0]
         better = active & (value < self.best)
         if np.count_nonzero(better):
             self.best = np.where(better, value, self.best)
@@ -246,7 +250,7 @@ class HostJudge:
         last, blown = value[ended], residuals.gap[ended] > BLOW_UP * residuals.first[ended]
         status = np.where(blown, _DIVERGED, _STALLED)
         status[last <= self.tolerance] = _CONVERGED
-        strange = np.flatnonzero(np.isnan(last))
+        strange = np.isnan(last).nonzero()[0]
         if len(strange):
             here = ended[strange]
             pair = [residuals.flat(point)[here] for point in (z, fz)]
@@ -265,7 +269,7 @@ class HostJudge:
             self.iterates.settle_all()
         else:
             active = self._active()
-            ended = np.flatnonzero(active if on is None else active > on)
+            ended = (active if on is None else active > on).nonzero()[0]
             self.iterates.settle(ended, ended if self.rows is None else self.rows[ended])
         self.searching, self.left = (np.zeros(self.width, bool) if on is None else on), left
 
