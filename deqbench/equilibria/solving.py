@@ -40,7 +40,7 @@ Judge = BatchJudge | HostJudge | SingleJudge
 """What looks at the pairs (z, f(z)) of a solve, and says when it ends."""
 
 SMALL = 2**16
-"""Entries of a batch that is narrowed one look later than it could be: that costs as much as a call on it."""
+"""Entries of a batch that is narrowed a step later than it could be: that costs as much as a call on it."""
 
 ON_HOST: tuple[str, ...] = ("cpu",)
 """Devices whose memory the host reads without waiting for them."""
@@ -110,7 +110,7 @@ def drive(  # noqa: PLR0913 -- three of the seven are switches with defaults
 
     Residuals are of pairs (z, f(z)) that the counted map itself returned; a state it cannot vouch for
     is evaluated once more, and charged. Samples that are done are frozen; they leave the batch
-    when at most half of it is still searching, a small one a look later (only if the map has inputs,
+    when at most half of it is still searching, a small one a step later (only if the map has inputs,
     for a map without any may hide tensors of B rows that cannot be narrowed).
 
     Args:
@@ -188,7 +188,7 @@ def _step(  # noqa: PLR0913 -- two of the six are switches with defaults
                 return steps, state
             due = next_look(steps)
             if shrinks and 2 * left <= judge.width:
-                waited = not waited and judge.width * entries <= SMALL
+                waited = not waited and due == steps + 1 and judge.width * entries <= SMALL
                 if not waited:
                     f, state = _narrowed(judge, f, state)
         if several is None or due == steps + 1:

@@ -8,6 +8,7 @@ import torch
 from equilibrium_families import affine_softmax, family, tanh_map
 from torch import Tensor
 
+from deqbench.equilibria import solving
 from deqbench.equilibria.solving import AffineMap, Map, SolveStatus, Stop, drive
 from deqbench.errors import ConfigurationError
 from deqbench.interfaces import Iterate
@@ -120,6 +121,23 @@ def test_one_slow_sample_costs_its_own_calls_only():
     assert solution.calls[7] > 10 * solution.calls.median()
     # Half of the batch at most is computed in vain.
     assert f.counter.sample_calls <= 1.3 * int(solution.calls.sum())
+
+
+@pytest.mark.parametrize(("every", "small", "calls"), [(1, 2**16, 1), (1, 0, 0), (4, 2**16, 0)])
+def test_a_small_batch_is_narrowed_a_step_later_and_no_later(every, small, calls, monkeypatch):
+    monkeypatch.setattr(solving, "SMALL", small)
+    rates = torch.tensor([[0.0], [0.0], [0.0], [0.5]], dtype=torch.float64)
+    seen = []
+
+    def f(z, rates):
+        seen.append(len(z))
+        return rates * z + 1
+
+    z0 = torch.zeros(4, 1, dtype=torch.float64)
+    assert drive(Picard(), Map(f, (rates,)), z0, Stop(1e-6, 100, check_every=every)).converged.all()
+    fast = 2 if every == 1 else 1 + every  # calls until a look finds three of the four done
+    assert seen == [4] * (fast + calls) + [1] * (len(seen) - fast - calls)
+    assert len(seen) > fast + calls
 
 
 def test_a_map_without_inputs_is_never_narrowed():
