@@ -32,6 +32,9 @@ PRODUCTS = frozenset(
 class Tally(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch's is untyped
     """While active, counts products with a matrix and notes what was multiplied.
 
+    Rows are multiplied one by one: how a processor adds up depends on how many there are, and a loop that
+    takes finite differences would make of that rounding what looks like samples that mix.
+
     Args:
         matrix: Told by its memory, so that its transpose and views of it are it too.
 
@@ -58,7 +61,20 @@ class Tally(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch's is u
                 self.products += 1
                 self.samples += others[0].numel() // SIZE
                 self.points.append(others[0].detach().clone())
+                return _by_rows(func, args, kwargs or {}, len(others[0]))
         return func(*args, **(kwargs or {}))
+
+
+def _by_rows(func: Any, args: Sequence[Any], kwargs: Mapping[str, Any], batch: int) -> Any:
+    """Return a product of ``batch`` rows with a matrix, (batch, SIZE), each row's by itself."""
+    rows = [isinstance(part, Tensor) and part.shape == (batch, SIZE) for part in args]
+    if batch in (0, 1, SIZE) or not rows[-2] or rows[-1]:  # another shape, or the matrix comes first
+        return func(*args, **kwargs)
+    parts = [
+        func(*(part[row : row + 1] if has else part for part, has in zip(args, rows, strict=True)), **kwargs)
+        for row in range(batch)
+    ]
+    return torch.cat(parts)
 
 
 @dataclass(frozen=True, eq=False)

@@ -100,9 +100,8 @@ class HostIterates:
         """Copy some rows of a point into rows of what was found."""
         if self.found is None:
             self.found = torch.empty_like(self.start)
-            if self.start.dtype in READABLE and not point.requires_grad:
-                self.numbers = self.found.numpy(force=True)
-        if self.numbers is not None:
+            self.numbers = self.found.numpy(force=True) if self.start.dtype in READABLE else None
+        if self.numbers is not None and not (point.requires_grad or self.found.requires_grad):
             # A third of the price of tensors of indices.
             self.numbers[rows] = point.numpy(force=True)[some]
         else:

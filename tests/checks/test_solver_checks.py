@@ -95,6 +95,17 @@ def test_the_tally_sees_calls_and_products_however_they_are_made(build):
     assert tally.samples == counter.sample_calls + counter.sample_products
 
 
+@pytest.mark.parametrize("build", PROBLEMS)
+def test_beneath_a_tally_a_samples_value_has_the_same_bits_in_any_batch(build):
+    together = build()
+    with Tally(together.matrix):
+        whole = together.value(together.z0)
+    for row in range(len(whole)):
+        alone = build(slice(row, row + 1))
+        with Tally(alone.matrix):
+            assert torch.equal(alone.value(alone.z0)[0], whole[row])
+
+
 def test_every_tensor_of_a_nested_state_is_found():
     one = torch.zeros(1)
     assert list(tensors({"a": (one, [one]), "b": {"c": one}, "d": 3})) == ["a.0", "a.1.0", "b.c"]
