@@ -7,6 +7,7 @@ mix: row i of the result depends on row i of z and of each input alone. What all
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -44,17 +45,17 @@ class AffineMap:
             softmax: c = 1 - gamma. Passing c, not gamma, keeps its digits as gamma -> 1.
         memo: What a solver keeps between solves with this matrix (factorisations); shared with ``T``.
         transposed: Whether this is the transpose of the map that ``memo`` and ``column_sum`` describe.
-        turned: M^T, without a graph: making this view at every call would cost half a small product.
     """
 
     matrix: Tensor
     column_sum: float | None = None
     memo: dict[Any, Any] = field(default_factory=dict, repr=False)
     transposed: bool = False
-    turned: Tensor = field(init=False, repr=False)
 
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "turned", self.matrix.detach().mT)
+    @functools.cached_property
+    def turned(self) -> Tensor:
+        """M^T, without a graph: making this view at every call would cost half a small product."""
+        return self.matrix.detach().mT
 
     def __call__(self, z: Tensor, offset: Tensor) -> Tensor:
         """Return M z + offset for each row: (B, d), (B, d) -> (B, d)."""

@@ -9,7 +9,7 @@ from deqbench.equilibria.binding import Ledger, Stop, equilibrium
 from deqbench.equilibria.maps import AffineMap, Map
 from deqbench.equilibria.solving import SolveStatus, drive
 from deqbench_plugins.solvers.direct import Direct
-from deqbench_plugins.solvers.factorised import MANY, LapackFactors, TorchFactors, factors
+from deqbench_plugins.solvers.factorised import MANY, SMALL, LapackFactors, TorchFactors, factors
 
 D = 6
 
@@ -36,6 +36,19 @@ def test_every_route_solves_the_map_and_its_transpose(draw, graph, batch):
         assert isinstance(held, TorchFactors if graph else LapackFactors)
         found = held.solve(offset, transposed=map_.transposed)
         torch.testing.assert_close(found, exact(map_, offset), rtol=1e-11, atol=1e-12)
+
+
+@pytest.mark.parametrize(("size", "kind"), [(SMALL, LapackFactors), (SMALL + 1, TorchFactors)])
+@pytest.mark.parametrize("rows", [3, MANY * (SMALL + 1)])
+def test_small_and_large_matrices_are_solved_alike(size, kind, rows):
+    affine, offset = affine_softmax(rows, size, 0.9, torch.float64)
+    eye = torch.eye(size, dtype=torch.float64)
+    for map_ in (affine, affine.T):
+        held = factors(map_, torch.float64, graph=False)
+        assert isinstance(held, kind)
+        found = held.solve(offset, transposed=map_.transposed)
+        expected = torch.linalg.solve(eye - map_.matrix, offset.mT).mT
+        torch.testing.assert_close(found, expected, rtol=1e-11, atol=1e-12)
 
 
 def test_a_matrix_held_by_columns_is_solved_alike():
