@@ -1,6 +1,7 @@
 """Paired CPU times, and bars that must hold: what the benchmarks share.
 
-Competitors run in turn in one process on one thread, so that drift of a shared machine hits all alike.
+Competitors run in turn in one process on one thread, so that drift of a shared machine hits all alike, and
+each after every other one, for what ran before leaves its traces in the caches.
 CPU time is read, ratios are taken round by round, and their median and quartiles are shown.
 
 ::
@@ -72,16 +73,28 @@ def _seconds(work: Callable[[], object], times: int) -> float:
 
 
 def race(racers: Mapping[str, Racer], rounds: int) -> dict[str, list[float]]:
-    """Return the CPU seconds by competitor; who starts turns each round, and the first round is not kept."""
-    names = list(racers)
+    """Return the CPU seconds by competitor; the first round is not kept.
+
+    What ran before leaves caches behind, so each competitor follows every other one equally often.
+    """
+    names, orders = list(racers), balanced_orders(len(racers))
     seconds: dict[str, list[float]] = {name: [] for name in names}
     for turn in range(rounds + 1):
-        first = turn % len(names)
-        for name in names[first:] + names[:first]:
-            took = racers[name]()
+        for place in orders[turn % len(orders)]:
+            took = racers[names[place]]()
             if turn:
-                seconds[name].append(took)
+                seconds[names[place]].append(took)
     return seconds
+
+
+def balanced_orders(count: int) -> list[list[int]]:
+    """Return orders of ``count`` places in which each follows every other one equally often.
+
+    They are the rows of a Williams square, and for an odd count their reverses.
+    """
+    zigzag = [(place + 1) // 2 if place % 2 else -(place // 2) for place in range(count)]
+    orders = [[(place + turn) % count for place in zigzag] for turn in range(count)]
+    return orders if count % 2 == 0 else orders + [order[::-1] for order in orders]
 
 
 def ratio(ours: Sequence[float], theirs: Sequence[float]) -> Spread:

@@ -9,13 +9,21 @@ processor's caches.
 from __future__ import annotations
 
 import functools
+import math
+import threading
 from collections.abc import Callable
 from contextvars import Context
 from typing import Any, ParamSpec, TypeVar
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from torch import Tensor
+
+_thread = threading.local()
+
+SHARED_BYTES = 2**19
+"""What every thread keeps of it."""
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -30,6 +38,21 @@ def numbers(x: Tensor) -> NDArray[Any]:
         return x.numpy()
     except RuntimeError:  # it has a graph, or is negated lazily: asking first would cost every look
         return x.numpy(force=True)
+
+
+def scratch(shape: tuple[int, ...], dtype: np.dtype[Any]) -> NDArray[Any]:
+    """Return an array to write to at once: whoever asks next in this thread may be given the same memory.
+
+    It begins with a cache line. numpy's own begin at any multiple of 16 bytes; what is written to one that
+    straddles every line costs twice the time.
+    """
+    size = math.prod(shape) * dtype.itemsize
+    if size > SHARED_BYTES:
+        return torch.empty(size, dtype=torch.uint8).numpy().view(dtype).reshape(shape)
+    memory: NDArray[Any] | None = getattr(_thread, "memory", None)
+    if memory is None:
+        memory = _thread.memory = torch.empty(SHARED_BYTES, dtype=torch.uint8).numpy()
+    return memory[:size].view(dtype).reshape(shape)
 
 
 def quiet(function: Callable[P, R]) -> Callable[P, R]:

@@ -11,19 +11,18 @@ from torch import Tensor
 
 from deqbench.equilibria.arrays import numbers
 from deqbench.equilibria.best_iterates import HELD
+from deqbench.equilibria.host_ends import READABLE, picked
 
 Array = NDArray[Any]
-READABLE = (torch.float32, torch.float64, torch.float16)
-"""Types of states that arrays have too; bfloat16 is not among them."""
 
 COPIED = 2**16
 """Entries of a batch up to which rows that came nearer are copied at once."""
 
 
 class HostIterates:
-    """As :class:`~deqbench.equilibria.best_iterates.BestIterates`, but samples that are done are copied out.
+    """As :class:`~deqbench.equilibria.best_iterates.BestIterates`, but of the samples that search.
 
-    Those that search on then all come nearer at most checks, and nothing is copied for them.
+    They all come nearer at most checks, and nothing is copied for them then.
 
     Args:
         start: What a sample has before any point was better, (B, *s).
@@ -31,29 +30,26 @@ class HostIterates:
 
     # What every search begins with is the class's: see HostJudge.
     places: Array | None = None  # of each row among the points, (K,); None: all in the first
-    found: Tensor | None = None  # (B, *s), the rows of the samples that are done filled in
-    numbers: Array | None = None  # the same memory; None where it cannot be written to as such
     own: Tensor | None = None  # a point that nobody else holds
 
     def __init__(self, start: Tensor) -> None:
-        self.start = start
         self.points = [start]
 
     def take(self, point: Tensor) -> None:
         """Let the best of every row that searches be its row of this point, (K, *s)."""
         self.points, self.places = [point], None
 
-    def take_some(self, point: Tensor, better: Array, active: Array | None) -> None:
+    def take_some(self, point: Tensor, better: Array, done: Array | None) -> None:
         """Let the best of the rows ``better``, (K,) bool, be their rows of this point, (K, *s).
 
-        ``active`` says which rows search on, None: all; nothing is kept for the others.
+        ``done`` says which rows are, None: no row; nothing is kept for them.
         """
         if self.places is None and self._copied(point, better):
             return
         self.places = np.where(better, len(self.points), 0 if self.places is None else self.places)
         self.points.append(point)
         if len(self.points) > HELD:
-            self._prune(self.places if active is None else self.places[active])
+            self._prune(self.places if done is None else self.places[~done])
 
     def _copied(self, point: Tensor, better: Array) -> bool:
         """Whether these rows could be copied: of a small batch that takes less time than keeping places."""
@@ -74,48 +70,33 @@ class HostIterates:
         self.points = [self.points[place] for place in held]
         self.places = np.minimum(np.searchsorted(held, self.places), len(held) - 1)  # rows that are done: any
         if len(held) > HELD:
-            width = len(self.places)
-            rows = torch.from_numpy(self.places * width + np.arange(width))
-            self.take(torch.cat(self.points).index_select(0, rows))
+            self.take(self._merged())
 
-    def settle(self, some: Array, rows: Array) -> None:
-        """Copy out the points of some rows here, which are ``rows`` of the batch."""
+    def _merged(self) -> Tensor:
+        """Return the best of every row as one point, (K, *s)."""
         if self.places is None:
-            self._copy(self.points[0], some, rows)
-            return
+            return self.points[0]
+        width = len(self.places)
+        rows = torch.from_numpy(self.places * width + np.arange(width))
+        return torch.cat(self.points).index_select(0, rows)
+
+    def of(self, some: Array | None) -> Tensor | Array:
+        """Return the best of the rows at these places, copied; None: of all rows, as it is."""
+        if some is None:
+            return self._merged()
+        if self.places is None:
+            return picked(self.points[0], some)
         places = self.places[some]
-        for place in np.unique(places):
-            here = places == place
-            self._copy(self.points[place], some[here], rows[here])
-
-    def settle_all(self) -> None:
-        """Do the same for all rows of a batch that is whole: one point is handed out as it is."""
-        if self.places is None:
-            self.found = self.points[0]
-        else:
-            rows = np.arange(len(self.places))
-            self.settle(rows, rows)
-
-    def _copy(self, point: Tensor, some: Array, rows: Array) -> None:
-        """Copy some rows of a point into rows of what was found."""
-        if self.found is None:
-            self.found = torch.empty_like(self.start)
-            self.numbers = self.found.numpy(force=True) if self.start.dtype in READABLE else None
-        if self.numbers is not None and not (point.requires_grad or self.found.requires_grad):
-            # A third of the price of tensors of indices.
-            self.numbers[rows] = point.numpy(force=True)[some]
-        else:
-            part = point.index_select(0, torch.from_numpy(some))
-            self.found.index_copy_(0, torch.from_numpy(rows), part)
+        held = [(places == place).nonzero()[0] for place in range(len(self.points))]
+        parts = [
+            torch.as_tensor(picked(point, some[here])) for point, here in zip(self.points, held, strict=True)
+        ]
+        return torch.cat(parts).index_select(0, torch.from_numpy(np.concatenate(held).argsort()))
 
     def narrow(self, kept: Array, places: Tensor) -> None:
         """Keep only these rows of the points, given as an array and as a tensor."""
         self.points = [point.index_select(0, places) for point in self.points]
         self.places = None if self.places is None else self.places[kept]
-
-    def whole(self) -> Tensor:
-        """Return every sample's best as one tensor, (B, *s), once all are settled."""
-        return self.start if self.found is None else self.found
 
 
 def _rows(x: Tensor) -> Array:

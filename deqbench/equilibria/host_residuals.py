@@ -9,7 +9,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from deqbench.equilibria.arrays import numbers
+from deqbench.equilibria.arrays import numbers, scratch
 from deqbench.equilibria.judging import Stop, numbers_of, scaled_norms
 
 Array = NDArray[Any]
@@ -66,10 +66,10 @@ class HostResiduals:
         if len(images) > self.block:
             gap, size = self._piecewise(images, points)
         else:
-            room = self.room
-            if room is None or len(room) != len(images):
-                room = self.room = np.empty(images.shape, images.dtype)
-            gap = self.norms(np.subtract(images, points, room))
+            differences = self.room
+            if differences is None or len(differences) != len(images):
+                differences = self.room = scratch(images.shape, images.dtype)
+            gap = self.norms(np.subtract(images, points, differences))
             size = self.norms(images) if self.relative else None
         self.gap = gap
         if not self.first.ndim:
@@ -133,7 +133,7 @@ class HostResiduals:
         gap = np.empty(len(images), images.dtype)
         size = np.empty_like(gap) if self.relative else None
         if self.room is None:
-            self.room = np.empty((self.block, images.shape[1]), images.dtype)
+            self.room = scratch((self.block, images.shape[1]), images.dtype)
         for start in range(0, len(images), self.block):
             rows = slice(start, start + self.block)
             block = images[rows]

@@ -12,11 +12,9 @@ import functools
 import math
 from dataclasses import dataclass
 from enum import IntEnum
-from typing import Any, Generic, Literal, NamedTuple, TypeVar
+from typing import Generic, Literal, NamedTuple, TypeVar
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
 from deqbench.equilibria.maps import flat_rows
@@ -59,10 +57,10 @@ class Stop:
             may pass it by the rest of one step.
         norm: ``relative``: ||f(z) - z||_2 / ||f(z)||_2; ``absolute``: ||f(z) - z||_2;
             ``l1``: ||f(z) - z||_1, the norm in which the DELM's map contracts.
-        check_every: Steps between two checks of the residual; each check costs one synchronisation.
-            ``auto``: one, but fixed-point iteration, untraced, passes the start unseen, and on one sample
-            the steps too that the residual's fall leaves no doubt about (see
-            :class:`~.looking_ahead.Outlook`).
+        check_every: Steps between two checks of the residual; each check costs one synchronisation. The
+            start is checked too where every step is, and in a trace.
+            ``auto``: one, but fixed-point iteration, untraced, passes the start unseen, and on the CPU
+            the steps too that a sample's own fall leaves no doubt about (see :mod:`~.looks`).
             None: a fixed budget. Only the last iterate is judged, once ``max_calls`` are spent.
 
     Raises:
@@ -145,48 +143,6 @@ class Verdict(NamedTuple):
         sums = [part.sum(dtype=torch.float64) for part in (missed, lost, self.calls)]
         numbers = torch.stack((*sums, self.residual.amax().double())).tolist()
         return Tally(status.numel(), int(numbers[0]), int(numbers[1]), int(numbers[2]), numbers[3])
-
-
-class HostVerdict:
-    """What came of some samples on the CPU, in arrays; tensors on their memory are made for whoever asks.
-
-    Args:
-        z: The best iterates, (K, *s).
-        best: Their residuals, (K,).
-        fate: Their statuses, (K,) int8.
-        spent: Calls, (K,) int32.
-    """
-
-    __slots__ = ("best", "fate", "spent", "z")
-
-    def __init__(self, z: Tensor, best: NDArray[Any], fate: NDArray[Any], spent: NDArray[Any]) -> None:
-        self.z, self.best, self.fate, self.spent = z, best, fate, spent
-
-    @property
-    def residual(self) -> Tensor:
-        """As ``Verdict.residual``."""
-        return torch.from_numpy(self.best)
-
-    @property
-    def status(self) -> Tensor:
-        """As ``Verdict.status``."""
-        return torch.from_numpy(self.fate)
-
-    @property
-    def calls(self) -> Tensor:
-        """As ``Verdict.calls``."""
-        return torch.from_numpy(self.spent)
-
-    def at(self, z: Tensor) -> HostVerdict:
-        """Return the same of other iterates."""
-        return HostVerdict(z, self.best, self.fate, self.spent)
-
-    def tally(self) -> Tally:
-        """Return the sums over the samples, K >= 1."""
-        missed = int(np.count_nonzero(self.fate))
-        lost = int(np.count_nonzero(self.fate == SolveStatus.NON_FINITE)) if missed else 0
-        worst = self.best[self.best.argmax()]  # the place of an extreme is found sooner than the extreme
-        return Tally(len(self.fate), missed, lost, int(np.add.reduce(self.spent)), float(worst))
 
 
 class SingleVerdict:

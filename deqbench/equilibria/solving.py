@@ -7,7 +7,6 @@ samples that are done, drop them from the batch, and keep each sample's best fin
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
 from dataclasses import dataclass, fields, is_dataclass, replace
 from typing import Any, cast
 
@@ -15,9 +14,10 @@ import torch
 from torch import Tensor
 
 from deqbench.equilibria.batch_judge import BatchJudge
+from deqbench.equilibria.host_ends import HostVerdict
 from deqbench.equilibria.host_judge import HostJudge
-from deqbench.equilibria.judging import HostVerdict, SingleVerdict, SolveStatus, Stop, TracePoint, Verdict
-from deqbench.equilibria.looking_ahead import Outlook
+from deqbench.equilibria.judging import SingleVerdict, SolveStatus, Stop, TracePoint, Verdict
+from deqbench.equilibria.looks import Judge, Looks, looks
 from deqbench.equilibria.maps import AffineMap, Counter, Map, edits, flat_rows
 from deqbench.equilibria.single_judge import SingleJudge
 from deqbench.errors import ConfigurationError
@@ -35,9 +35,6 @@ __all__ = [
     "flat_rows",
     "rejudged",
 ]
-
-Judge = BatchJudge | HostJudge | SingleJudge
-"""What looks at the pairs (z, f(z)) of a solve, and says when it ends."""
 
 SMALL = 2**16
 """Entries of a batch that is narrowed a step later than it could be: that costs as much as a call on it."""
@@ -168,59 +165,47 @@ def _step(  # noqa: PLR0913 -- two of the six are switches with defaults
     shrinks = bool(f.inputs) and not keep_state and not getattr(solver, "whole_batch", False)
     several = getattr(solver, "steps", None)  # many steps at once, of one call each
     several = several if callable(several) else None  # a parameter may have the same name
-    due, next_look = _rhythm(judge, several=several is not None)
+    look = looks(judge, several=several is not None)
     entries, waited = z0.numel() // len(z0), False
     state = solver.init(f, z0)
     while True:
         calls = counter.calls - before
         # Steps are bounded too: a step that calls nothing would never spend the limit.
         spent = calls >= limit or steps >= limit
-        if spent or steps == due:
+        if spent or steps == look.due:
             z, fz = state.z, state.fz
             if not f.witnessed(z, fz):
                 fz = f(z)
                 calls = counter.calls - before
-            left = judge.observe(z, fz, calls)
+            left = look.at(z, fz, calls, steps)
             if left == 0:
                 return steps, state
             if spent:
                 judge.give_up(calls)
                 return steps, state
-            due = next_look(steps)
             if shrinks and 2 * left <= judge.width:
-                waited = not waited and due == steps + 1 and judge.width * entries <= SMALL
+                waited = not waited and look.due == steps + 1 and judge.width * entries <= SMALL
                 if not waited:
-                    f, state = _narrowed(judge, f, state)
-        if several is None or due == steps + 1:
+                    f, state = _narrowed(judge, look, f, state)
+        if several is None or look.due == steps + 1:
             state = solver.step(f, state)
             steps += 1
         else:
-            ahead = min(limit - max(calls, steps), due - steps if due > steps else limit)
+            ahead = min(limit - max(calls, steps), look.due - steps if look.due > steps else limit)
             # Handed over, not shown: memory that nobody holds while the steps are taken serves them.
             held, state, z, fz = [state], None, None, None
             state = several(f, held.pop(), ahead)
             steps += ahead
 
 
-def _narrowed(judge: Judge, f: Map, state: Any) -> tuple[Map, Any]:
+def _narrowed(judge: Judge, look: Looks, f: Map, state: Any) -> tuple[Map, Any]:
     """Return map and state of the samples that still search."""
     width, kept = judge.width, judge.compact()
-    return f.rows(kept), _take_rows(state, kept, width)
-
-
-def _rhythm(judge: Judge, *, several: bool) -> tuple[int, Callable[[int], int]]:
-    """Return the step of the first look, and what tells from that of one that of the next; < 0: none."""
-    every = judge.stop.check_every
-    if every is None:
-        return -1, lambda _: -1
-    if every != "auto" or not several or judge.counter is not None:
-        stride = 1 if every == "auto" else every
-        return 0, lambda steps: steps + stride
-    # In a batch the looks at one sample would depend on the others, and with them what comes of it.
-    if not isinstance(judge, SingleJudge):
-        return 1, lambda steps: steps + 1
-    outlook = Outlook(judge.tolerance)
-    return 1, lambda steps: steps + outlook.ahead(judge.value, steps)
+    look.narrow(kept)
+    narrow, rest = f.rows(kept), _take_rows(state, kept, width)
+    if f.witnessed(state.z, state.fz):  # so are their rows
+        narrow.vouch(rest.z, rest.fz)
+    return narrow, rest
 
 
 def rejudged(solution: Solution, z0: Tensor, stop: Stop) -> Solution:
