@@ -1,4 +1,4 @@
-"""What came of samples that are done, on the CPU: noted as they end, written down once, when all are."""
+"""What came of samples that are done, on the CPU: noted as they end, made into tensors for whoever asks."""
 
 from __future__ import annotations
 
@@ -29,43 +29,56 @@ class End(NamedTuple):
         residual: (K,); of all of them perhaps one number.
         fates: Their statuses, (K,), or one for all.
         calls: When they ended.
-        points: The best iterates, (K, *s): an array where it has their type and no graph has to be kept.
     """
 
     rows: Array | None
     residual: Array
     fates: Array | SolveStatus
     calls: int
-    points: Tensor | Array
 
 
 def picked(points: Tensor, some: Array) -> Tensor | Array:
-    """Return a copy of the rows at these places: see ``End.points``."""
+    """Return a copy of the rows at these places: an array where it has their type and no graph is lost."""
     if points.requires_grad or points.dtype not in READABLE:
         return points.index_select(0, torch.from_numpy(some))
     rows: Array = numbers(points)[some]  # a third of the price of tensors of indices
     return rows
 
 
-def gathered(ends: list[End], start: Tensor) -> Tensor:
-    """Return the best iterate of every sample, (B, *s).
+class HostEnds:
+    """Gathers what came of samples as they end.
 
     Args:
-        ends: Of every sample one.
         start: Where the search began, (B, *s).
     """
-    if ends[0].rows is None:
-        assert isinstance(ends[0].points, Tensor), "they are handed out as they are"
-        return ends[0].points
-    found = torch.empty_like(start, requires_grad=False)
-    if all(isinstance(end.points, np.ndarray) for end in ends):
-        values = numbers(found)
-        for end in ends:
-            values[end.rows] = end.points
-        return found
-    rows = np.concatenate([end.rows for end in ends if end.rows is not None])
-    points = torch.cat([torch.as_tensor(end.points) for end in ends])
-    return found.index_copy(0, torch.from_numpy(rows), points)
+
+    found: Tensor | None = None  # the best iterates, (B, *s), of the samples that have ended
+    values: Array | None = None  # the same memory; None where it cannot be written to as such
+
+    def __init__(self, start: Tensor) -> None:
+        self.start = start
+        self.ends: list[End] = []
+
+    def add(self, end: End, points: Tensor | Array) -> None:
+        """Take an end and the best iterates of its samples, (K, *s); those of all are handed out as they are."""
+        self.ends.append(end)
+        if end.rows is None:
+            assert isinstance(points, Tensor), "nothing was picked"
+            self.found = points
+            return
+        if self.found is None:
+            self.found = torch.empty_like(self.start, requires_grad=False)
+            self.values = numbers(self.found) if self.start.dtype in READABLE else None
+        if self.values is not None and isinstance(points, np.ndarray):
+            self.values[end.rows] = points
+        else:
+            self.found = self.found.index_copy(0, torch.from_numpy(end.rows), torch.as_tensor(points))
+            self.values = None
+
+    def verdict(self) -> HostVerdict:
+        """Return what came of all samples, in their original order, once every one has ended."""
+        assert self.found is not None, "there are samples"
+        return HostVerdict(self.found, self.ends)
 
 
 class HostVerdict:
@@ -108,8 +121,8 @@ class HostVerdict:
         """Return the sums over the samples, K >= 1."""
         missed = lost = spent = 0
         worst = -math.inf
-        for rows, residual, fates, calls, points in self.ends:
-            count = len(points) if rows is None else len(rows)
+        for rows, residual, fates, calls in self.ends:
+            count = len(self.z) if rows is None else len(rows)
             spent += calls * count
             worst = max(worst, float(residual.reshape(-1)[residual.argmax()]))  # of NaN there is none
             if fates is not SolveStatus.CONVERGED:

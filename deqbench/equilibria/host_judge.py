@@ -16,22 +16,11 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from deqbench.equilibria.arrays import quiet
-from deqbench.equilibria.host_ends import End, HostVerdict, gathered, picked
+from deqbench.equilibria.host_ends import End, HostEnds, HostVerdict, picked
 from deqbench.equilibria.host_iterates import HostIterates
+from deqbench.equilibria.host_losses import HostLosses
 from deqbench.equilibria.host_residuals import HostResiduals
-from deqbench.equilibria.judging import (
-    BLOW_UP,
-    FALL_FAR,
-    FALL_NEAR,
-    PATIENCE_FAR,
-    PATIENCE_NEAR,
-    RUNAWAY,
-    WINDOW,
-    Past,
-    SolveStatus,
-    Stop,
-    TracePoint,
-)
+from deqbench.equilibria.judging import BLOW_UP, RUNAWAY, SolveStatus, Stop, TracePoint
 from deqbench.equilibria.maps import Counter
 
 Array = NDArray[Any]
@@ -55,22 +44,18 @@ class HostJudge:
     # What every search begins with is the class's: what is run once between two calls of a map runs cold.
     rows: Array | None = None  # of the batch; None: all of them
     done: Array | None = None  # which rows here search no longer, (K,) bool; None: no row
-    brink: float | None = None  # no row below it has run away
-    past: Past[Array] | None = None
-    look_at = WINDOW
     spent = begun = 0.0
 
     def __init__(self, z0: Tensor, stop: Stop, *, image: bool = False, trace: Counter | None = None) -> None:
         self.residuals = residuals = HostResiduals(z0, stop)
         self.tolerance = stop.tolerance_for(z0.dtype)
-        # A relative residual near to rounding has met a tolerance that is not.
-        self.may_stall = not (residuals.relative and self.tolerance >= residuals.far)
-        self.start, self.stop, self.image = z0, stop, image
+        self.losses = HostLosses(residuals, self.tolerance)
+        self.stop, self.image = stop, image
         self.width = self.left = self.batch = z0.shape[0]  # rows here, those that search, those of all
         self.iterates = HostIterates(z0)
         # So far, of the rows that search, (K,); one number, infinity, while no sample has any.
         self.best: Array = residuals.gap
-        self.ends: list[End] = []
+        self.ends = HostEnds(z0)
         self.trace: list[TracePoint] = []
         self.counter = trace
         if trace is not None:
@@ -87,7 +72,7 @@ class HostJudge:
         value = self.residuals.of(z, fz)
         if self.counter is not None:
             self._note(value, calls)
-        lost = self._hopeless(fz, calls) if calls >= self.look_at and self.best.ndim else None
+        lost = self.losses.of(self.best, self.done, fz, calls) if calls >= self.losses.due else None
         good = value < self.best  # a NaN is not
         # An extreme's place is found in half the time that a comparison and its count take; a NaN is one.
         if self.done is None:
@@ -152,8 +137,7 @@ class HostJudge:
         self.residuals.narrow(kept)
         self.rows = kept if self.rows is None else self.rows[kept]
         self.best = self.best[kept]
-        if self.past is not None:
-            self.past.marks = [(calls, best[kept]) for calls, best in self.past.marks]
+        self.losses.narrow(kept)
         self.width, self.done = self.left, None
         return places
 
@@ -161,56 +145,20 @@ class HostJudge:
         """Return what came of all samples, in their original order."""
         if self.left:  # an external solver's, which may end unasked, or a caller that looks early
             self._end(self._searching(), SolveStatus.MAX_CALLS, 0)
-        return HostVerdict(gathered(self.ends, self.start), self.ends)
+        return self.ends.verdict()
 
     def _searching(self) -> Array:
         """Return the places of the rows that search."""
         return np.arange(self.width) if self.done is None else (~self.done).nonzero()[0]
 
-    def _hopeless(self, fz: Tensor, calls: int) -> Array | None:
-        """Which rows have run away, or are near to rounding and no longer fall; None: none that searches."""
-        self.look_at = calls + WINDOW
-        gap, first = self.residuals.gap, self.residuals.first
-        lost: Array | None = None
-        if self.brink is None:
-            self.brink = BLOW_UP * first[first.argmin()]
-        # The greatest of all against the least limit: mostly that is enough.
-        if not gap[gap.argmax()] <= self.brink:
-            lost = gap > BLOW_UP * first
-        if self.may_stall:
-            best = self.best if self.done is None else np.where(self.done, np.inf, self.best)
-            self.past = self.past or Past()
-            self.past.remember(calls, best)
-            if not self.residuals.relative or best[best.argmin()] <= self.residuals.far:
-                lost = self._stalled(fz, self.past, calls, lost)
-        if lost is None:
-            return None
-        lost = lost if self.done is None else lost & ~self.done
-        return lost if np.count_nonzero(lost) else None
-
-    def _stalled(self, fz: Tensor, past: Past[Array], calls: int, lost: Array | None) -> Array | None:
-        """Return ``lost`` and the rows that are near to rounding and no longer fall; None: there are none."""
-        residuals, best = self.residuals, self.best
-        size: Array | float | None = 1.0 if residuals.relative else None
-        for patience, fall, zone in (
-            (PATIENCE_NEAR, FALL_NEAR, residuals.near),
-            (PATIENCE_FAR, FALL_FAR, residuals.far),
-        ):
-            before = past.before(calls - patience)
-            # Whatever searches is above its tolerance.
-            if before is None or (residuals.relative and zone <= self.tolerance):
-                continue
-            if size is None:
-                size = residuals.norms(residuals.flat(fz))
-            stuck = best <= zone * size
-            if np.count_nonzero(stuck):
-                stuck &= best > fall * before
-                lost = stuck if lost is None else lost | stuck
-        return lost
-
     def _sort(self, z: Tensor, fz: Tensor, value: Array, lost: Array | None, calls: int) -> int:
         """Close the samples that end here and keep what is better; no sample's fate touches another's."""
         point = fz if self.image else z
+        if lost is None and self._solved(value):  # all have
+            self.best = value
+            self.iterates.take(point)
+            self._end(self._searching(), _CONVERGED, calls)
+            return self.left
         good = value < self.best
         good &= value > self.tolerance
         if self.done is not None:
@@ -273,12 +221,11 @@ class HostJudge:
         ``found``: their residuals and points; None: the best so far.
         """
         if len(ended) == self.batch and found is None:
-            self.ends.append(End(None, self.best, fates, calls, self.iterates.of(None)))
+            self.ends.add(End(None, self.best, fates, calls), self.iterates.of(None))
         else:
             rows = ended if self.rows is None else self.rows[ended]
-            if found is None:
-                found = self.best[ended] if self.best.ndim else self.best, self.iterates.of(ended)
-            self.ends.append(End(rows, found[0], fates, calls, found[1]))
+            residual, points = found or (self.best[ended], self.iterates.of(ended))
+            self.ends.add(End(rows, residual, fates, calls), points)
             if self.done is None:
                 self.done = np.zeros(self.width, bool)
             self.done[ended] = True

@@ -76,13 +76,13 @@ class BlockLooks(Looks):
     """
 
     judge: HostJudge
+    starts: NDArray[Any] = np.empty(0)  # from when on each sample may end, (K,)
 
     def __init__(self, judge: HostJudge) -> None:
         super().__init__(judge, 1, 1)
         self.goal = math.log(judge.tolerance)
         self.level: NDArray[Any] | float = 0.0  # logarithm of the best residuals at the last such look, (K,)
         self.early = 1 if judge.residuals.relative else 2  # steps after each of which all are looked at
-        self.starts: NDArray[Any] = np.empty(0)  # from when on each sample may end, (K,)
         self.last = 0
 
     def at(self, z: Tensor, fz: Tensor, calls: int, steps: int) -> int:

@@ -6,10 +6,10 @@ import torch
 from equilibrium_families import affine_softmax, family, tanh_map
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from deqbench.equilibria import host_ends, host_iterates, host_residuals, solving
+from deqbench.equilibria import host_iterates, host_residuals, solving
 from deqbench.equilibria.batch_judge import BatchJudge
 from deqbench.equilibria.best_iterates import HELD, BestIterates
-from deqbench.equilibria.host_ends import End, HostVerdict
+from deqbench.equilibria.host_ends import End, HostEnds, HostVerdict
 from deqbench.equilibria.host_iterates import HostIterates
 from deqbench.equilibria.host_judge import HostJudge
 from deqbench.equilibria.judging import Past, SingleVerdict, SolveStatus, Stop, Verdict
@@ -289,11 +289,11 @@ def test_the_best_on_the_host_is_that_on_the_device_whatever_came_nearer(copied,
 def test_samples_that_end_one_by_one_each_return_their_own_best(copied, monkeypatch):
     monkeypatch.setattr(host_iterates, "COPIED", copied)
     start = torch.zeros(5, 2)
-    iterates, ends = HostIterates(start), []
+    iterates, ends = HostIterates(start), HostEnds(start)
     first, second, third = torch.rand(3, 5, 2).unbind()
 
     def end(rows, residual, calls):
-        ends.append(End(rows, residual, SolveStatus.CONVERGED, calls, iterates.of(rows)))
+        ends.add(End(rows, residual, SolveStatus.CONVERGED, calls), iterates.of(rows))
 
     iterates.take(first)
     end(np.array([3]), np.array([0.5]), 1)
@@ -301,7 +301,7 @@ def test_samples_that_end_one_by_one_each_return_their_own_best(copied, monkeypa
     done = np.array([0, 0, 0, 1, 0], bool)
     iterates.take_some(third, np.array([True, False, True, False, True]), done)
     end(np.array([0, 1, 2, 4]), np.arange(4.0), 3)
-    found = HostVerdict(host_ends.gathered(ends, start), ends)
+    found = ends.verdict()
     expected = torch.stack((third[0], second[1], third[2], first[3], third[4]))
     assert torch.equal(found.z, expected)
     assert found.residual.tolist() == [0.0, 1.0, 2.0, 0.5, 3.0]
@@ -319,9 +319,8 @@ def test_the_sums_of_a_verdict_are_the_same_on_the_host_and_on_a_device(statuses
     lost = sum(status == SolveStatus.NON_FINITE for status in statuses)
     expected = (3, sum(status != 0 for status in statuses), lost, 15, 3.0)
     residual, status = (part.numpy() for part in parts[1:3])
-    ends = [End(np.array([2, 0]), residual[[2, 0]], status[[2, 0]], 5, parts[0][[2, 0]].numpy())]
-    ends.append(End(np.array([1]), residual[1:2], SolveStatus(statuses[1]), 5, parts[0][1:2].numpy()))
-    found = HostVerdict(parts[0], ends)
+    first = End(np.array([2, 0]), residual[[2, 0]], status[[2, 0]], 5)
+    found = HostVerdict(parts[0], [first, End(np.array([1]), residual[1:2], SolveStatus(statuses[1]), 5)])
     for mine, theirs in zip((found.residual, found.status, found.calls), parts[1:], strict=True):
         assert torch.equal(mine, theirs)
     assert found.tally() == Verdict(*parts).tally() == expected
