@@ -60,7 +60,7 @@ class HostEnds:
         self.ends: list[End] = []
 
     def add(self, end: End, points: Tensor | Array) -> None:
-        """Take an end and the best iterates of its samples, (K, *s); those of all are handed out as they are."""
+        """Take an end and the best iterates of its samples, (K, *s); of all, as they are."""
         self.ends.append(end)
         if end.rows is None:
             assert isinstance(points, Tensor), "nothing was picked"

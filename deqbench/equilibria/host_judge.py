@@ -82,8 +82,7 @@ class HostJudge:
             good |= self.done
             clear = good[good.argmin()]
         if clear and lost is None:
-            self.best = value
-            self.iterates.take(fz if self.image else z)
+            self._keep(value, fz if self.image else z, None)
             return self.left
         return self._sort(z, fz, value, lost, calls)
 
@@ -102,17 +101,15 @@ class HostJudge:
             return self.left
         point, some = fz if self.image else z, (~going).nonzero()[0]
         last = value[some]
-        if self._solved(last):
+        if last[last.argmax()] <= self.tolerance and self._trusted():  # a NaN is greatest
             self._end(some, _CONVERGED, calls, (last, picked(point, some)))
             return self.left
-        value = self.residuals.closely(z, fz, value, some)
-        ended = some[~(value[some] > self.tolerance)]
+        value, ended, fates = self._closely(z, fz, value, ~going, None)
         better = np.zeros(self.width, bool)
         better[ended] = value[ended] < self.best[ended]
-        self.best = np.where(better, value, self.best)
-        self.iterates.take_some(point, better, self.done)
+        self._keep(value, point, better)
         if len(ended):
-            self._end(ended, self._fates(z, fz, value, ended), calls)
+            self._end(ended, fates, calls)
         return self.left
 
     @quiet
@@ -153,47 +150,55 @@ class HostJudge:
 
     def _sort(self, z: Tensor, fz: Tensor, value: Array, lost: Array | None, calls: int) -> int:
         """Close the samples that end here and keep what is better; no sample's fate touches another's."""
-        point = fz if self.image else z
-        if lost is None and self._solved(value):  # all have
-            self.best = value
-            self.iterates.take(point)
+        point, done = fz if self.image else z, self.done
+        worst = value[value.argmax()]  # a NaN is greatest
+        if lost is None and worst <= self.tolerance and self._trusted():  # all have converged
+            self._keep(value, point, None)
             self._end(self._searching(), _CONVERGED, calls)
             return self.left
-        good = value < self.best
-        good &= value > self.tolerance
-        if self.done is not None:
-            good |= self.done
-        some = (~good).nonzero()[0]
-        if lost is None and self._solved(value[some]):
-            # These ended, and all others came nearer.
-            self.best = value
-            self.iterates.take(point)
-            self._end(some, _CONVERGED, calls)
-            return self.left
-        if lost is not None:
-            some = (lost | ~good).nonzero()[0]
-        value = self.residuals.closely(z, fz, value, some)
-        going = value[some] > self.tolerance
-        if lost is not None:
-            going &= ~lost[some]
+        going = value > self.tolerance
+        if done is not None:
+            going |= done
+            if not worst < np.inf:  # is it one that searches?
+                worst = np.where(done, 0, value).max()
+        fates: Array | SolveStatus = _CONVERGED
+        ended = (~going).nonzero()[0]
+        if lost is not None or not worst < np.inf or (len(ended) and not self._trusted()):
+            strange = ~going | ~(value < np.inf)
+            if done is not None:
+                strange &= ~done
+            value, ended, fates = self._closely(z, fz, value, strange, lost)
         better = value < self.best
-        if self.done is not None:
-            better &= ~self.done
-        if np.count_nonzero(better):
-            self.best = np.where(better, value, self.best)
-            self.iterates.take_some(point, better, self.done)
-        ended = some[~going]
+        self._keep(value, point, better if done is None else better | done)
         if len(ended):
-            self._end(ended, self._fates(z, fz, value, ended), calls)
+            self._end(ended, fates, calls)
         return self.left
 
-    def _solved(self, last: Array) -> bool:
-        """Whether these have all converged, beyond doubt that squares have underflowed."""
+    def _keep(self, value: Array, point: Tensor, better: Array | None) -> None:
+        """Let the best be these residuals and this point in the rows ``better``, (K,) bool; None: in all."""
+        if better is None or better[better.argmin()]:
+            self.best = value
+            self.iterates.take(point)
+        elif better[better.argmax()]:
+            self.best = np.where(better, value, self.best)
+            self.iterates.take_some(point, better, self.done)
+
+    def _trusted(self) -> bool:
+        """Whether no square has underflowed."""
         gap = self.residuals.gap
-        return bool(
-            last[last.argmax()] <= self.tolerance  # a NaN is greatest
-            and gap[gap.argmin()] >= self.residuals.trusted
-        )
+        return bool(gap[gap.argmin()] >= self.residuals.trusted)
+
+    def _closely(
+        self, z: Tensor, fz: Tensor, value: Array, strange: Array, lost: Array | None
+    ) -> tuple[Array, Array, Array]:
+        """Return the residuals, and which rows end here and how, of those that are strange or lost."""
+        some = (strange if lost is None else strange | lost).nonzero()[0]
+        value = self.residuals.closely(z, fz, value, some)
+        over = ~(value[some] > self.tolerance)
+        if lost is not None:
+            over |= lost[some]
+        ended = some[over]
+        return value, ended, self._fates(z, fz, value, ended)
 
     def _fates(self, z: Tensor, fz: Tensor, value: Array, ended: Array) -> Array:
         """Return the statuses of the rows that end here, their residuals NaN where they are not finite."""

@@ -11,7 +11,7 @@ from deqbench.equilibria.solving import Stop, drive
 from deqbench_plugins.solvers import lent
 from deqbench_plugins.solvers.anderson import Anderson
 from deqbench_plugins.solvers.broyden import Broyden
-from deqbench_plugins.solvers.lent import LEAST_BYTES, MOST_BYTES, Lent
+from deqbench_plugins.solvers.lent import LEAST_BYTES, LINE, MOST_BYTES, Lent
 
 
 @pytest.fixture(autouse=True)
@@ -30,6 +30,12 @@ def test_the_memory_of_one_serves_the_next_of_its_size():
     assert one.array.dtype == np.float32
     del one
     assert address(Lent((LEAST_BYTES, 2), np.float64).array) == place
+
+
+@pytest.mark.parametrize("size", [1, LEAST_BYTES, MOST_BYTES + 1])
+def test_every_piece_begins_with_a_cache_line(size):
+    held = [Lent((size,), np.uint8) for _ in range(3)]
+    assert all(address(one.array) % LINE == 0 for one in held)
 
 
 def test_memory_that_somebody_can_see_is_not_given_away():

@@ -11,13 +11,14 @@ from collections import deque
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import torch
 
 if TYPE_CHECKING:
     from numpy.typing import DTypeLike, NDArray
 
 LEAST_BYTES, MOST_BYTES = 2**16, 2**24
 """Size of a piece that is kept for the next search."""
+LINE = 64
+"""Bytes of a cache line, which every array begins with: writing to one that straddles lines costs double."""
 PIECES, SIZES = 2, 8
 """Pieces kept of one size, and sizes of which any are kept."""
 
@@ -46,17 +47,18 @@ class Lent:
     def __init__(self, shape: tuple[int, ...], dtype: DTypeLike) -> None:
         size = int(np.prod(shape)) * np.dtype(dtype).itemsize
         try:
-            self.memory = _spare[size].pop()
+            self.memory = _spare[size + LINE].pop()
         except (KeyError, IndexError):
-            self.memory = torch.empty(size, dtype=torch.uint8).numpy()  # it begins with a cache line
+            self.memory = np.empty(size + LINE, np.uint8)
         self.kept = True
-        self.array: Any = self.memory.view(dtype).reshape(shape)
+        begin = -self.memory.__array_interface__["data"][0] % LINE
+        self.array: Any = self.memory[begin : begin + size].view(dtype).reshape(shape)
 
     def __del__(self) -> None:
         memory, self.array = self.memory, None
         # Three: the attribute, this name, and the argument of the question. A view would be one more.
         unseen = self.kept and sys.getrefcount(memory) == 3
-        if unseen and LEAST_BYTES <= memory.nbytes <= MOST_BYTES:
+        if unseen and LEAST_BYTES <= memory.nbytes - LINE <= MOST_BYTES:
             _spare.setdefault(memory.nbytes, deque(maxlen=PIECES)).append(memory)
             while len(_spare) > SIZES:
                 _spare.pop(next(iter(_spare)), None)
