@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from scipy.linalg import blas
 from torch import Tensor
 
+from deqbench.equilibria.arrays import numbers
 from deqbench.equilibria.judging import (
     BLOW_UP,
     FALL_FAR,
@@ -135,12 +136,12 @@ class SingleJudge:
 
     def _by_blas(self, z: Tensor, fz: Tensor, dot: Any) -> tuple[float, float] | None:
         """Return both lengths; None if they are not to be trusted, near the ends of the type's range."""
-        image: NDArray[Any] = fz.numpy(force=True).reshape(-1)
+        image: NDArray[Any] = numbers(fz).reshape(-1)
         square, huge = dot(image, image), _HUGE[fz.dtype]
         if z is self.seen:  # the next point is this image, as often as not
             point, held = self.row, square < huge
         else:
-            point = z.numpy(force=True).reshape(-1)
+            point = numbers(z).reshape(-1)
             held = square < huge and dot(point, point) < huge
         # What was copied is not kept: it may be out of date. Nor what is too large.
         self.seen, self.row = (fz if held and fz.is_contiguous() else None), image
