@@ -23,7 +23,7 @@ from torch import Tensor
 _thread = threading.local()
 
 SHARED_BYTES = 2**19
-"""What every thread keeps of it."""
+"""Bytes of scratch that every thread keeps."""
 
 P = ParamSpec("P")
 R = TypeVar("R")

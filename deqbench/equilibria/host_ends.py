@@ -72,7 +72,7 @@ class HostEnds:
         if self.values is not None and isinstance(points, np.ndarray):
             self.values[end.rows] = points
         else:
-            self.found = self.found.index_copy(0, torch.from_numpy(end.rows), torch.as_tensor(points))
+            self.found.index_copy_(0, torch.from_numpy(end.rows), torch.as_tensor(points))
             self.values = None
 
     def verdict(self) -> HostVerdict:

@@ -82,12 +82,12 @@ class BlockLooks(Looks):
         super().__init__(judge, 1, 1)
         self.goal = math.log(judge.tolerance)
         self.level: NDArray[Any] | float = 0.0  # logarithm of the best residuals at the last such look, (K,)
-        self.early = 1 if judge.residuals.relative else 2  # steps after each of which all are looked at
+        self.opening = 1 if judge.residuals.relative else 2  # steps after each of which all are looked at
         self.last = 0
 
     def at(self, z: Tensor, fz: Tensor, calls: int, steps: int) -> int:
         """As above."""
-        if steps > self.early and steps % MOST and calls < self.judge.stop.max_calls:
+        if steps > self.opening and steps % MOST and calls < self.judge.stop.max_calls:
             left = self.judge.glance(z, fz, self.starts > steps, calls)
             self.due = steps + 1
             return left
@@ -101,7 +101,7 @@ class BlockLooks(Looks):
         """Plan the looks until the next one at all samples; return the step of the first."""
         level, before, since = np.log(self.judge.best), self.level, steps - self.last
         self.level, self.last = level, steps
-        if steps < self.early:
+        if steps < self.opening:
             return steps + 1
         fall = before - level
         starts = (level - self.goal) * (0.75 * since) / fall
