@@ -24,7 +24,8 @@ from threadpoolctl import threadpool_limits
 from torch import Tensor
 from torchdeq.solver import get_solver
 
-from deqbench.equilibria.maps import AffineMap, Map
+from deqbench.equilibria.affine import AffineMap, column_softmax
+from deqbench.equilibria.maps import Map
 from deqbench.equilibria.solving import Stop, drive
 from deqbench_plugins.solvers.direct import Direct
 from deqbench_plugins.solvers.factorised import factors
@@ -40,7 +41,7 @@ CALLS = 20
 def racers(case: Case) -> dict[str, Racer]:
     """Return the floor and every way of solving the case."""
     weights, x = case.draw()
-    matrix, c = case.level * torch.softmax(weights, 0), 1 - case.level
+    matrix, c = case.level * column_softmax(weights), 1 - case.level
     closure, z0 = case.close(weights, x), torch.zeros_like(x)
     stop, held, solver = Stop(TOLERANCE[case.dtype]), AffineMap(matrix, c), Direct()
     eye, tolerance = torch.eye(case.dimension, dtype=case.dtype), max(TOLERANCE[case.dtype], 1e-10)
@@ -88,7 +89,7 @@ def residuals() -> list[Bar]:
             for size in SIZES:
                 case = Case("lin", gamma, *size, dtype)
                 weights, x = case.draw()
-                f = AffineMap(gamma * torch.softmax(weights, 0), 1 - gamma)
+                f = AffineMap(gamma * column_softmax(weights), 1 - gamma)
                 z = Direct().init(Map(f, (x,)), x).z.double()
                 exact = AffineMap(f.matrix.double())
                 worst = max(worst, float(true_residual(lambda z, f=exact, x=x: f(z, x.double()), z).max()))
@@ -118,7 +119,7 @@ def digits() -> list[Bar]:
         g = torch.Generator().manual_seed(k)
         free = torch.randn(16, 16, generator=g, dtype=torch.float64)
         phi = torch.randn(1, 16, generator=g, dtype=torch.float64) + 0.5
-        matrix = (1 - 10.0**-k) * torch.softmax(free, 0)
+        matrix = (1 - 10.0**-k) * column_softmax(free)
         exact = [reference(free, 10.0**-k, phi[0], transposed=way) for way in (False, True)]
         told, untold = AffineMap(matrix, 10.0**-k), AffineMap(matrix)
         errors = [
@@ -135,7 +136,7 @@ def half_precision() -> None:
     print("\nhalf precision, lin .9 (64,256): worst relative error of a sample, in the type's rounding units")
     for dtype in (torch.bfloat16, torch.float16):
         weights, x = Case("lin", 0.9, 64, 256).draw()
-        f, low = AffineMap((0.9 * torch.softmax(weights, 0)).to(dtype), None), x.to(dtype)
+        f, low = AffineMap((0.9 * column_softmax(weights)).to(dtype), None), x.to(dtype)
         z = Direct().init(Map(f, (low,)), low).z.double()
         system = torch.eye(256, dtype=torch.float64) - f.matrix.double()
         exact = torch.linalg.solve(system, low.double().mT).mT

@@ -17,7 +17,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from deqbench.equilibria.maps import AffineMap, Function, Map
+from deqbench.equilibria.affine import AffineMap, column_softmax
+from deqbench.equilibria.maps import Function, Map
 
 SIZES = ((1, 64), (64, 256), (512, 512), (4096, 128))
 """(batch, dimension)."""
@@ -68,8 +69,8 @@ class Case:
     def function(self, weights: Tensor) -> Function:
         """Return f(z, x) with these weights, differentiable in them; an ``AffineMap`` for ``lin``."""
         if self.family == "lin" and self.scale == 1:
-            return AffineMap(self.level * torch.softmax(weights, 0), column_sum=1 - self.level)
-        matrix = self.level * torch.softmax(weights, 0) if self.family == "lin" else weights
+            return AffineMap(self.level * column_softmax(weights), column_sum=1 - self.level)
+        matrix = self.level * column_softmax(weights) if self.family == "lin" else weights
         transposed, scale, linear = matrix.mT, self.scale, self.family == "lin"
 
         def f(z: Tensor, x: Tensor) -> Tensor:
@@ -92,7 +93,7 @@ class Case:
     def close(self, weights: Tensor, x: Tensor) -> Callable[[Tensor], Tensor]:
         """Return z -> f(z, x) with these weights, without a layer of ours between."""
         if self.family == "lin" and self.scale == 1:
-            transposed = (self.level * torch.softmax(weights, 0)).mT
+            transposed = (self.level * column_softmax(weights)).mT
             return lambda z: torch.addmm(x, z, transposed)
         f = self.function(weights)
         return lambda z: f(z, x)

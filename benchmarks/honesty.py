@@ -13,8 +13,9 @@ from families import DIFFICULTIES, Case, residual
 from paired import Bar, at_most
 from torch import Tensor
 
+from deqbench.equilibria.affine import AffineMap, column_softmax
 from deqbench.equilibria.linear_parts import LinearPart
-from deqbench.equilibria.maps import AffineMap, Map
+from deqbench.equilibria.maps import Map
 from deqbench.equilibria.monotone import MonotoneMap, Relu
 from deqbench.equilibria.solving import Solution, SolveStatus, Stop, drive
 from deqbench.interfaces import Solver
@@ -43,7 +44,7 @@ def one_slow(sizes: list[int]) -> list[Bar]:
     """Item 5: one sample of rate .99 among 63 of rate .5, by Picard."""
     del sizes
     weights, x = Case("lin", 0.5, 64, 256).draw()
-    share = torch.softmax(weights, 0).mT
+    share = column_softmax(weights).mT
     level = torch.full((64, 1), 0.5)
     level[7] = 0.99
     f, z0 = Map(lambda z, x, level: torch.addmm(x, level * z, share), (x, level)), torch.zeros_like(x)

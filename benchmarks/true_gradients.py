@@ -10,6 +10,8 @@ import torch
 from families import Case
 from torch import Tensor
 
+from deqbench.equilibria.affine import column_softmax
+
 CHUNK = 32
 """Samples whose Jacobians are held at once."""
 
@@ -73,7 +75,7 @@ def _newton(case: Case, weights: Tensor, z: Tensor, x: Tensor) -> Tensor:
 def _jacobians(case: Case, weights: Tensor, z: Tensor, x: Tensor) -> Tensor:
     """Return df/dz of each sample, (B, d, d); one, (1, d, d), if all have the same."""
     if case.family == "lin":
-        return case.level * torch.softmax(weights, 0).unsqueeze(0)
+        return case.level * column_softmax(weights).unsqueeze(0)
     slope: Tensor = 1 - torch.tanh(z @ weights.mT + x) ** 2
     return slope.unsqueeze(2) * weights
 

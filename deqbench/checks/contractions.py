@@ -15,7 +15,8 @@ import torch
 from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from deqbench.equilibria.maps import AffineMap, Function, Map
+from deqbench.equilibria.affine import AffineMap
+from deqbench.equilibria.maps import Function, Map
 from deqbench.equilibria.monotone import LinearPart, MonotoneMap, Relu
 from deqbench.equilibria.solving import Stop, drive
 from deqbench.errors import InapplicableError

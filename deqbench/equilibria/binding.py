@@ -21,8 +21,9 @@ import torch
 from torch import Tensor
 
 from deqbench.equilibria.adjoints import unit_rows
+from deqbench.equilibria.affine import AffineMap, column_softmax
 from deqbench.equilibria.ledger import Ledger, Totals
-from deqbench.equilibria.maps import AffineMap, Function, Map
+from deqbench.equilibria.maps import Function, Map
 from deqbench.equilibria.problems import AnySolver, Problem
 from deqbench.equilibria.solving import Stop
 from deqbench.equilibria.unconverged import EquilibriumWarning, Unconverged
@@ -38,6 +39,7 @@ __all__ = [
     "Stop",
     "Totals",
     "bound",
+    "column_softmax",
     "equilibrium",
     "recording",
     "unit_rows",

@@ -13,12 +13,13 @@ from typing import Any, cast
 import torch
 from torch import Tensor
 
+from deqbench.equilibria.affine import AffineMap
 from deqbench.equilibria.batch_judge import BatchJudge
 from deqbench.equilibria.host_ends import HostVerdict
 from deqbench.equilibria.host_judge import HostJudge
 from deqbench.equilibria.judging import SingleVerdict, SolveStatus, Stop, TracePoint, Verdict
 from deqbench.equilibria.looks import Judge, Looks, looks
-from deqbench.equilibria.maps import AffineMap, Counter, Map, edits, flat_rows
+from deqbench.equilibria.maps import Counter, Map, edits, flat_rows
 from deqbench.equilibria.single_judge import SingleJudge
 from deqbench.errors import ConfigurationError
 from deqbench.interfaces import ExternalSolver, Solver

@@ -3,8 +3,9 @@
 import pytest
 import torch
 
+from deqbench.equilibria.affine import AffineMap
 from deqbench.equilibria.binding import bound, equilibrium
-from deqbench.equilibria.maps import AffineMap, Map
+from deqbench.equilibria.maps import Map
 from deqbench.errors import ConfigurationError, NonFiniteError
 from deqbench.experiments import exact
 from deqbench.experiments.gradient import compared, derivatives, exact_gradient

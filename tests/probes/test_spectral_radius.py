@@ -9,7 +9,8 @@ import pytest
 import torch
 
 from deqbench.equilibria import spectra
-from deqbench.equilibria.maps import AffineMap, Map
+from deqbench.equilibria.affine import AffineMap
+from deqbench.equilibria.maps import Map
 
 WAYS = pytest.mark.parametrize("dense", [128, 4], ids=["written-down", "arnoldi"])
 

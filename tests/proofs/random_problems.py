@@ -7,7 +7,8 @@ import torch
 from hypothesis import strategies as st
 
 from deqbench.discovery.registry import Registry
-from deqbench.equilibria.maps import AffineMap, Map, flat_rows
+from deqbench.equilibria.affine import AffineMap
+from deqbench.equilibria.maps import Map, flat_rows
 from deqbench.equilibria.monotone import LinearPart, MonotoneMap, Relu
 from deqbench.equilibria.solving import Stop, drive
 from deqbench.errors import InapplicableError

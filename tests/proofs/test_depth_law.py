@@ -7,7 +7,8 @@ exactly; for offsets >= 0 and z_0 = 0 the first is an equality too.
 import pytest
 import torch
 
-from deqbench.equilibria.maps import AffineMap, Map
+from deqbench.equilibria.affine import AffineMap
+from deqbench.equilibria.maps import Map
 from deqbench.equilibria.solving import Stop, drive
 from deqbench_plugins.solvers.picard import Picard
 

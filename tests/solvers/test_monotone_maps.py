@@ -4,9 +4,10 @@ import pytest
 import torch
 from torch.autograd import gradcheck, gradgradcheck
 
+from deqbench.equilibria.affine import AffineMap
 from deqbench.equilibria.binding import equilibrium
 from deqbench.equilibria.ledger import Ledger
-from deqbench.equilibria.maps import AffineMap, Map
+from deqbench.equilibria.maps import Map
 from deqbench.equilibria.monotone import (
     Identity,
     LinearPart,

@@ -6,9 +6,10 @@ from itertools import pairwise
 import pytest
 import torch
 
+from deqbench.equilibria.affine import AffineMap
 from deqbench.equilibria.binding import equilibrium
 from deqbench.equilibria.ledger import Ledger
-from deqbench.equilibria.maps import AffineMap, Map
+from deqbench.equilibria.maps import Map
 from deqbench.equilibria.monotone import LinearPart, MonotoneMap, Relu, Tanh, monotone_blocks
 from deqbench.equilibria.solving import SolveStatus, Stop, drive
 from deqbench.plugin import InapplicableError

@@ -5,8 +5,9 @@ import pytest
 import torch
 from equilibrium_families import affine_softmax
 
+from deqbench.equilibria.affine import AffineMap
 from deqbench.equilibria.binding import Ledger, Stop, equilibrium
-from deqbench.equilibria.maps import AffineMap, Map
+from deqbench.equilibria.maps import Map
 from deqbench.equilibria.solving import SolveStatus, drive
 from deqbench_plugins.solvers.direct import Direct
 from deqbench_plugins.solvers.factorised import MANY, SMALL, LapackFactors, TorchFactors, factors

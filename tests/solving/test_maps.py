@@ -3,7 +3,8 @@
 import pytest
 import torch
 
-from deqbench.equilibria.maps import AffineMap, Map
+from deqbench.equilibria.affine import AffineMap
+from deqbench.equilibria.maps import Map
 from deqbench.errors import ConfigurationError
 
 

@@ -9,7 +9,8 @@ import torch
 from pydantic import Field
 
 from deqbench.claims import Assumption, Evidence, Point
-from deqbench.equilibria.maps import AffineMap, Map
+from deqbench.equilibria.affine import AffineMap
+from deqbench.equilibria.maps import Map
 from deqbench_plugins.claims.cases import draw, normal, random_loss, random_state
 from deqbench_plugins.claims.linear_rate import Gamma, accuracy
 from deqbench_plugins.claims.more_digits import depth_points

@@ -11,7 +11,8 @@ import torch
 from pydantic import Field
 
 from deqbench.claims import Assumption, Evidence, Point
-from deqbench.equilibria.maps import AffineMap, Map
+from deqbench.equilibria.affine import AffineMap
+from deqbench.equilibria.maps import Map
 from deqbench_plugins.claims.cases import draw, normal, random_state
 from deqbench_plugins.solvers.direct import Direct
 from deqbench_plugins.theory.delm import Delm

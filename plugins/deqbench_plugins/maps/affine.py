@@ -9,7 +9,7 @@ import torch
 from pydantic import Field
 from torch import nn
 
-from deqbench.equilibria.binding import AffineMap, equilibrium
+from deqbench.equilibria.binding import AffineMap, column_softmax, equilibrium
 from deqbench.plugin import Drawn
 from deqbench_plugins.maps.drawing import Batch, Dimension, Gaussians, towards
 
@@ -50,5 +50,5 @@ class _AffineModule(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         phi = torch.cat((x, x.new_ones(len(x), 1)), 1)
-        matrix = self.gamma * torch.softmax(self.A, dim=0)
+        matrix = self.gamma * column_softmax(self.A)
         return equilibrium(AffineMap(matrix, column_sum=1 - self.gamma), torch.zeros_like(phi), phi)

@@ -10,7 +10,7 @@ import torch
 from pydantic import Field
 from torch import nn
 
-from deqbench.equilibria.binding import AffineMap, equilibrium
+from deqbench.equilibria.binding import AffineMap, column_softmax, equilibrium
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -49,9 +49,8 @@ class DeqLinearModule(nn.Module):
         self.B = nn.Parameter(torch.randn(outputs, size) * (0.1 / math.sqrt(size)))
 
     def map(self) -> AffineMap:
-        """Return z -> gamma S z + phi; softmax over dim 0, for S's columns sum to 1 and z = S z."""
-        shares = torch.softmax(self.A, dim=0)
-        return AffineMap(self.gamma * shares, column_sum=1 - self.gamma)
+        """Return z -> gamma S z + phi; S is the softmax over dim 0 of A, for its columns sum to 1."""
+        return AffineMap(self.gamma * column_softmax(self.A), column_sum=1 - self.gamma)
 
     def features(self, x: Tensor) -> Tensor:
         """Return phi(x) = (x, 1), (B, m)."""

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import torch
 
+from deqbench.equilibria.binding import column_softmax
 from deqbench_plugins.models.deq_linear import DeqLinearModule
 
 if TYPE_CHECKING:
@@ -51,7 +52,7 @@ class Delm:
     @cached_property
     def S(self) -> Tensor:  # noqa: N802 -- the paper's letter
         """The column softmax of A, (m, m): columns sum to 1."""
-        return torch.softmax(self.A, dim=0)
+        return column_softmax(self.A)
 
     @cached_property
     def U(self) -> Tensor:  # noqa: N802 -- the paper's letter
