@@ -19,13 +19,15 @@ class Outlook:
 
     Args:
         tolerance: The residual that counts as solved, > 0.
+        residual: What is known before the first check; NaN: nothing.
+        steps: After how many steps it was that; they may be negative.
     """
 
     __slots__ = ("close", "residual", "steps", "tolerance")
 
-    def __init__(self, tolerance: float) -> None:
+    def __init__(self, tolerance: float, residual: float = math.nan, steps: int = 0) -> None:
         self.tolerance = tolerance
-        self.residual, self.steps = math.nan, 0
+        self.residual, self.steps = residual, steps
         self.close = 0  # until this step the end may come at any
 
     def ahead(self, residual: float, steps: int) -> int:

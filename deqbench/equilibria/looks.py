@@ -47,16 +47,19 @@ class Looks:
 class SparseLooks(Looks):
     """Looks at one sample where its residual's fall does not rule out the end: see :class:`Outlook`.
 
-    A relative residual of the start, which is not looked at, is taken for 1: that of zeros is.
+    The start is not looked at.
+
+    Args:
+        judge: What looks.
+        unit: The step at which the residual was 1 or is taken for it; None: nothing is known.
     """
 
     judge: SingleJudge
 
-    def __init__(self, judge: SingleJudge) -> None:
+    def __init__(self, judge: SingleJudge, unit: int | None) -> None:
         super().__init__(judge, 1, 1)
-        self.outlook = Outlook(judge.tolerance)
-        if judge.relative:
-            self.outlook.ahead(1.0, 0)
+        known = () if unit is None else (1.0, unit)
+        self.outlook = Outlook(judge.tolerance, *known)
 
     def at(self, z: Tensor, fz: Tensor, calls: int, steps: int) -> int:
         """As above."""
@@ -71,19 +74,22 @@ class BlockLooks(Looks):
     All samples are looked at after the first step and after every multiple of ``MOST``. What a sample's own
     residual has done since the last such look tells from which step on it may end before the next one: three
     quarters of the steps that are left at that rate pass unseen. So nothing that comes of a sample depends on
-    the others. A relative residual of the start is taken for 1, as in :class:`SparseLooks`; of others nothing
-    is known, and all samples are looked at after the second step too.
+    the others. Where nothing is known of the start, all samples are looked at after the second step too.
+
+    Args:
+        judge: What looks.
+        unit: As in :class:`SparseLooks`.
     """
 
     judge: HostJudge
     starts: NDArray[Any] = np.empty(0)  # from when on each sample may end, (K,)
 
-    def __init__(self, judge: HostJudge) -> None:
+    def __init__(self, judge: HostJudge, unit: int | None) -> None:
         super().__init__(judge, 1, 1)
         self.goal = math.log(judge.tolerance)
         self.level: NDArray[Any] | float = 0.0  # logarithm of the best residuals at the last such look, (K,)
-        self.opening = 1 if judge.residuals.relative else 2  # steps after each of which all are looked at
-        self.last = 0
+        self.opening = 2 if unit is None else 1  # steps after each of which all are looked at
+        self.last = unit or 0
 
     def at(self, z: Tensor, fz: Tensor, calls: int, steps: int) -> int:
         """As above."""
@@ -124,8 +130,15 @@ class BlockLooks(Looks):
             self.starts = self.starts[rows]
 
 
-def looks(judge: Judge, *, several: bool) -> Looks:
-    """Return where a judge looks; ``several``: the solver takes several steps at once where nobody looks."""
+def looks(judge: Judge, *, several: bool, unit_start: bool = False) -> Looks:
+    """Return where a judge looks.
+
+    Args:
+        judge: What looks.
+        several: Whether the solver takes several steps at once where nobody looks.
+        unit_start: Whether the start is f(0), of unit length: the residual one step before it was 1. A
+            relative residual of any other start is taken for 1: that of zeros is.
+    """
     every, traced = judge.stop.check_every, judge.counter is not None
     if every is None:
         return Looks(judge, -1, 0)
@@ -134,6 +147,7 @@ def looks(judge: Judge, *, several: bool) -> Looks:
         return Looks(judge, 0 if traced or every == 1 else every, every)
     if not several or traced:
         return Looks(judge, 0, 1)
+    unit = -1 if unit_start else 0 if judge.stop.norm == "relative" else None
     if isinstance(judge, SingleJudge):
-        return SparseLooks(judge)
-    return BlockLooks(judge) if isinstance(judge, HostJudge) else Looks(judge, 1, 1)
+        return SparseLooks(judge, unit)
+    return BlockLooks(judge, unit) if isinstance(judge, HostJudge) else Looks(judge, 1, 1)

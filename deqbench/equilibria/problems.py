@@ -32,6 +32,7 @@ class Problem:
         ledger: Where solves, forward and backward, are recorded.
         totals: The half of the ledger this problem's own solves belong to.
         unconverged: Whether a missed tolerance is recorded, warned of or raised.
+        unit_start: Whether z0 is f(0), of unit length in each sample, as an adjoint equation's.
     """
 
     f: Map
@@ -41,13 +42,16 @@ class Problem:
     ledger: Ledger
     totals: Totals
     unconverged: Unconverged = "record"
+    unit_start: bool = False
 
     def solve(self, *, differentiable: bool = False) -> Tensor:
         """Return z*, (B, *s): detached, or attached through the solver's steps."""
         f = Map(self.f.function, self.f.inputs)
         z0 = self.z0 if differentiable else self.z0.detach()
         try:
-            solution = drive(self.solver, f, z0, self.stop, differentiable=differentiable)
+            solution = drive(
+                self.solver, f, z0, self.stop, differentiable=differentiable, unit_start=self.unit_start
+            )
         finally:
             self._charge(f.counter)
         self._record(solution)
@@ -145,6 +149,7 @@ class Problem:
             self.ledger,
             self.ledger.backward,
             unconverged=self.unconverged,
+            unit_start=True,
         )
 
     def solve_adjoint(

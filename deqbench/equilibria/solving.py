@@ -93,7 +93,7 @@ class Solution:
         return replace(self, verdict=self.verdict.at(z))
 
 
-def drive(  # noqa: PLR0913 -- three of the seven are switches with defaults
+def drive(  # noqa: PLR0913 -- five of the nine are switches with defaults
     solver: Solver | ExternalSolver,
     f: Map,
     z0: Tensor,
@@ -103,6 +103,7 @@ def drive(  # noqa: PLR0913 -- three of the seven are switches with defaults
     trace: bool = False,
     keep_state: bool = False,
     hold: bool = True,
+    unit_start: bool = False,
 ) -> Solution:
     """Look for z = f(z) from z0 and return what was found, sample by sample.
 
@@ -121,6 +122,7 @@ def drive(  # noqa: PLR0913 -- three of the seven are switches with defaults
         keep_state: Keep the last state of a stepwise solver. No sample then leaves the batch; one that is
             done is held where it is, by telling the solver f(z) = z there.
         hold: With ``keep_state``; False: samples that are done are moved on with the rest.
+        unit_start: z0 is f(0) and has unit length in each sample, as an adjoint equation's; to plan looks by.
 
     Raises:
         ConfigurationError: The solver cannot be differentiated through, or the map changes shapes.
@@ -131,7 +133,8 @@ def drive(  # noqa: PLR0913 -- three of the seven are switches with defaults
         if z0.shape[0] == 0:
             steps = 0
         elif _stepwise(type(solver)) or isinstance(solver, Solver):
-            steps, state = _step(cast("Solver", solver), f, z0, judge, keep_state=keep_state, hold=hold)
+            switches = {"keep_state": keep_state, "hold": hold, "unit_start": unit_start}
+            steps, state = _step(cast("Solver", solver), f, z0, judge, **switches)
         elif differentiable:
             raise ConfigurationError(
                 f"{type(solver).__name__} is an external solver; its steps cannot be differentiated. "
@@ -155,8 +158,8 @@ def _judge(z0: Tensor, stop: Stop, *, image: bool = False, trace: Counter | None
     return kind(z0, stop, image=image, trace=trace)
 
 
-def _step(  # noqa: PLR0913 -- two of the six are switches with defaults
-    solver: Solver, f: Map, z0: Tensor, judge: Judge, *, keep_state: bool = False, hold: bool = True
+def _step(  # noqa: PLR0913 -- three of the seven are switches
+    solver: Solver, f: Map, z0: Tensor, judge: Judge, *, keep_state: bool, hold: bool, unit_start: bool
 ) -> tuple[int, Any]:
     """Step until every sample is done or the calls are spent; return the steps taken and the last state."""
     counter, steps = f.counter, 0
@@ -166,7 +169,7 @@ def _step(  # noqa: PLR0913 -- two of the six are switches with defaults
     shrinks = bool(f.inputs) and not keep_state and not getattr(solver, "whole_batch", False)
     several = getattr(solver, "steps", None)  # many steps at once, of one call each
     several = several if callable(several) else None  # a parameter may have the same name
-    look = looks(judge, several=several is not None)
+    look = looks(judge, several=several is not None, unit_start=unit_start)
     entries, waited = z0.numel() // len(z0), False
     state = solver.init(f, z0)
     while True:
