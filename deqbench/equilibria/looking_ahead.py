@@ -6,16 +6,30 @@ import math
 
 MOST = 8
 """Steps between two looks at most: what runs away or stalls is noticed within as many."""
+LONG = 4
+"""Steps over which a residual has to have fallen for its rate to be relied on."""
 CLOSE = 2
-"""Steps to the end under which every one is looked at: there is nothing to pass unseen."""
+"""Steps to the end under which every one is looked at, where the rate is not: the end may come at any."""
+
+
+def unseen(since: int) -> tuple[float, float]:
+    """Return (share, less): ``ceil(share * left - less)`` steps on, a sample is looked at again.
+
+    Seven eighths of the steps that are left pass unseen, rounded up. Where the rate is not to be relied on it
+    is three quarters, rounded to the nearest.
+
+    Args:
+        since: The steps in which the residual fell at the rate by which ``left`` was reckoned.
+    """
+    return (7 / 8, 0.0) if since >= LONG else (3 / 4, 0.5)
 
 
 class Outlook:
     """Foresees, from check to check, how far a sample is from its tolerance.
 
-    Three quarters of the steps that are left at the rate of the last ones pass unseen, to the nearest whole
-    number, so the search stops where looking at every step would have stopped it, unless it becomes faster
-    meanwhile by a seventh or more.
+    Of the steps that are left at the rate of the last ones most pass unseen (:func:`unseen`), so the search
+    stops where looking at every step would have stopped it, unless it becomes faster meanwhile by a seventh
+    or more.
 
     Args:
         tolerance: The residual that counts as solved, > 0.
@@ -44,7 +58,8 @@ class Outlook:
         if not self.tolerance < residual < before < math.inf:
             return 1  # the first look, or no fall to go by
         left = since * math.log(residual / self.tolerance) / math.log(before / residual)
-        if left < CLOSE:
+        if left < CLOSE and since < LONG:
             self.close = steps + MOST
             return 1
-        return min(round(0.75 * left), MOST)
+        share, less = unseen(since)
+        return min(math.ceil(share * left - less), MOST)

@@ -12,7 +12,7 @@ from torch import Tensor
 from deqbench.equilibria.arrays import quiet
 from deqbench.equilibria.batch_judge import BatchJudge
 from deqbench.equilibria.host_judge import HostJudge
-from deqbench.equilibria.looking_ahead import MOST, Outlook
+from deqbench.equilibria.looking_ahead import MOST, Outlook, unseen
 from deqbench.equilibria.single_judge import SingleJudge
 
 Judge = BatchJudge | HostJudge | SingleJudge
@@ -72,9 +72,9 @@ class BlockLooks(Looks):
     """Looks at a batch, sample by sample, where a residual's fall does not rule out the end.
 
     All samples are looked at after the first step and after every multiple of ``MOST``. What a sample's own
-    residual has done since the last such look tells from which step on it may end before the next one: three
-    quarters of the steps that are left at that rate pass unseen. So nothing that comes of a sample depends on
-    the others. Where nothing is known of the start, all samples are looked at after the second step too.
+    residual has done since the last such look tells from which step on it may end before the next one: most
+    of the steps that are left at that rate pass unseen. So nothing that comes of a sample depends on others.
+    Where nothing is known of the start, all samples are looked at after the second step too.
 
     Args:
         judge: What looks.
@@ -110,8 +110,9 @@ class BlockLooks(Looks):
         if steps < self.opening:
             return steps + 1
         fall = before - level
-        starts = (level - self.goal) * (0.75 * since) / fall
-        starts += steps - 0.5  # looks are after whole steps: so the next whole number is the nearest one
+        share, less = unseen(since)
+        starts = (level - self.goal) * (share * since) / fall
+        starts += steps - less
         following = steps - steps % MOST + MOST
         if not fall[fall.argmin()] > 0:
             starts[~(fall > 0)] = steps + 1  # nothing is known of it

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from deqbench.equilibria.host_judge import HostJudge
-from deqbench.equilibria.looking_ahead import CLOSE, MOST, Outlook
+from deqbench.equilibria.looking_ahead import CLOSE, LONG, MOST, Outlook
 from deqbench.equilibria.maps import Map
 from deqbench.equilibria.single_judge import SingleJudge
 from deqbench.equilibria.solving import SolveStatus, Stop, drive
@@ -34,6 +34,46 @@ def test_a_linear_fall_is_met_at_its_very_step(rate, digits):
     first = next(steps for steps in range(3_000) if rate**steps <= tolerance)
     assert seen[-1] == first
     assert max(after - before for before, after in itertools.pairwise(seen)) <= MOST
+
+
+@given(st.floats(0.05, 0.99), st.floats(1, 8 / 7), st.integers(0, 60))
+def test_a_fall_that_becomes_faster_by_less_than_a_seventh_is_met_at_its_very_step(rate, faster, turn):
+    def residual(steps):
+        return rate ** (steps + (faster - 1) * max(steps - turn, 0))
+
+    seen = looks(residual, 1e-8)
+    assert seen[-1] == next(steps for steps in range(3_000) if residual(steps) <= 1e-8)
+
+
+def test_a_rate_that_is_relied_on_leads_to_the_end_at_once():
+    outlook = Outlook(1e-3, 1.0, 0)
+    assert outlook.ahead(10**-1.5, LONG) == 4  # as many steps again, less an eighth, rounded up
+    assert outlook.ahead(10**-2.9, 2 * LONG) == 1
+
+
+def test_an_adjoint_equation_is_looked_at_once_less(monkeypatch):
+    looked = []
+    plain = SingleJudge.observe
+    monkeypatch.setattr(
+        SingleJudge, "observe", lambda self, *given: looked.append(given[-1]) or plain(self, *given)
+    )
+    f, unit = map_of_unit_start(0.5)
+    seen = []
+    for unit_start in (False, True):
+        looked.clear()
+        found = drive(Picard(), f, unit, Stop(1e-6, norm="absolute"), unit_start=unit_start)
+        seen.append((list(looked), int(found.calls)))
+    (plainly, calls), (knowing, same) = seen
+    assert same == calls
+    assert len(knowing) < len(plainly)
+
+
+def map_of_unit_start(rate):
+    """Return u -> rate u Q + g with Q orthogonal, and its start g of unit length: an adjoint equation."""
+    g = torch.Generator().manual_seed(0)
+    turn = torch.linalg.qr(torch.randn(24, 24, generator=g, dtype=torch.float64))[0]
+    start = torch.nn.functional.normalize(torch.randn(1, 24, generator=g, dtype=torch.float64))
+    return Map(lambda u, gradient: rate * u @ turn + gradient, (start,)), start
 
 
 def test_a_slow_fall_is_looked_at_once_in_eight_steps():
