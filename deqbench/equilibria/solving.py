@@ -7,7 +7,7 @@ samples that are done, drop them from the batch, and keep each sample's best fin
 from __future__ import annotations
 
 import functools
-from dataclasses import dataclass, fields, is_dataclass, replace
+from dataclasses import dataclass, replace
 from typing import Any, cast
 
 import torch
@@ -18,9 +18,11 @@ from deqbench.equilibria.batch_judge import BatchJudge
 from deqbench.equilibria.host_ends import HostVerdict
 from deqbench.equilibria.host_judge import HostJudge
 from deqbench.equilibria.judging import SingleVerdict, SolveStatus, Stop, TracePoint, Verdict
-from deqbench.equilibria.looks import Judge, Looks, looks
-from deqbench.equilibria.maps import Counter, Map, edits, flat_rows
+from deqbench.equilibria.looks import Judge, looks
+from deqbench.equilibria.maps import Counter, Map, flat_rows
+from deqbench.equilibria.narrowing import narrowed
 from deqbench.equilibria.single_judge import SingleJudge
+from deqbench.equilibria.watching import HeldMap, watch
 from deqbench.errors import ConfigurationError
 from deqbench.interfaces import ExternalSolver, Solver
 
@@ -141,7 +143,7 @@ def drive(  # noqa: PLR0913 -- five of the nine are switches with defaults
                 "Use the gradient 'implicit' or 'one-step', or a solver with init and step."
             )
         else:
-            steps = _watch(solver, f, z0, judge)
+            steps = watch(solver, f, z0, judge)
         return Solution(judge.verdict(), steps, tuple(judge.trace), state if keep_state else None)
 
 
@@ -164,7 +166,7 @@ def _step(  # noqa: PLR0913 -- three of the seven are switches
     """Step until every sample is done or the calls are spent; return the steps taken and the last state."""
     counter, steps = f.counter, 0
     before, limit = counter.calls, judge.stop.max_calls
-    f = _HeldMap(f, judge) if keep_state and hold else f
+    f = HeldMap(f, judge) if keep_state and hold else f
     # A compiled solver wants one size: it would be compiled anew for every other.
     shrinks = bool(f.inputs) and not keep_state and not getattr(solver, "whole_batch", False)
     several = getattr(solver, "steps", None)  # many steps at once, of one call each
@@ -190,7 +192,7 @@ def _step(  # noqa: PLR0913 -- three of the seven are switches
             if shrinks and 2 * left <= judge.width:
                 waited = not waited and look.due == steps + 1 and judge.width * entries <= SMALL
                 if not waited:
-                    f, state = _narrowed(judge, look, f, state)
+                    f, state = narrowed(judge, look, f, state)
         if several is None or look.due == steps + 1:
             state = solver.step(f, state)
             steps += 1
@@ -200,16 +202,6 @@ def _step(  # noqa: PLR0913 -- three of the seven are switches
             held, state, z, fz = [state], None, None, None
             state = several(f, held.pop(), ahead)
             steps += ahead
-
-
-def _narrowed(judge: Judge, look: Looks, f: Map, state: Any) -> tuple[Map, Any]:
-    """Return map and state of the samples that still search."""
-    width, kept = judge.width, judge.compact()
-    look.narrow(kept)
-    narrow, rest = f.rows(kept), _take_rows(state, kept, width)
-    if f.witnessed(state.z, state.fz):  # so are their rows
-        narrow.vouch(rest.z, rest.fz)
-    return narrow, rest
 
 
 def rejudged(solution: Solution, z0: Tensor, stop: Stop) -> Solution:
@@ -227,82 +219,3 @@ def rejudged(solution: Solution, z0: Tensor, stop: Stop) -> Solution:
         solution.calls,
     )
     return replace(solution, verdict=rejudged)
-
-
-def _take_rows(value: Any, index: Tensor, width: int) -> Any:
-    """Return a state with only the rows of ``index``, in every tensor that has ``width`` of them.
-
-    A part of a state may say itself what it is of some rows, by a method ``rows(index)``.
-    """
-    if isinstance(value, Tensor):
-        return value.index_select(0, index) if value.dim() and value.shape[0] == width else value
-    if callable(narrowed := getattr(value, "rows", None)):
-        return narrowed(index)
-    if isinstance(value, (tuple, list)):
-        parts = [_take_rows(part, index, width) for part in value]
-        return type(value)(*parts) if hasattr(value, "_fields") else type(value)(parts)
-    if isinstance(value, dict):
-        return {key: _take_rows(part, index, width) for key, part in value.items()}
-    if is_dataclass(value) and not isinstance(value, type):
-        names = [item.name for item in fields(value)]
-        return replace(value, **{n: _take_rows(getattr(value, n), index, width) for n in names})
-    return value
-
-
-class _HeldMap(Map):
-    """The map, but f(z) = z for the samples that are done: their search stands still, in any solver."""
-
-    __slots__ = ("judge",)
-
-    def __init__(self, f: Map, judge: Judge) -> None:
-        super().__init__(f.function, f.inputs, f.counter)
-        self.judge = judge
-
-    def __call__(self, z: Tensor) -> Tensor:
-        fz = super().__call__(z)
-        active = self.judge.active
-        if active is None:
-            return fz
-        self.fz = torch.where(active.reshape(-1, *[1] * (z.dim() - 1)), fz, z)
-        self.versions = (edits(z), edits(self.fz))
-        return self.fz
-
-
-class _Enough(BaseException):
-    """Ends an external solver from inside the map; no ``except Exception`` of theirs holds it."""
-
-
-class _WatchedMap(Map):
-    """The map as an external solver sees it: each call is judged before its value is returned."""
-
-    __slots__ = ("before", "judge")
-
-    def __init__(self, f: Map, judge: Judge) -> None:
-        super().__init__(f.function, f.inputs, f.counter)
-        self.judge = judge
-        self.before = f.counter.calls
-
-    def __call__(self, z: Tensor) -> Tensor:
-        fz = super().__call__(z)
-        calls, stop = self.counter.calls - self.before, self.judge.stop
-        if stop.check_every is None and calls < stop.max_calls:
-            return fz
-        if self.judge.observe(z.detach().clone(), fz, calls) == 0:
-            raise _Enough
-        if calls >= stop.max_calls:
-            self.judge.give_up(calls)
-            raise _Enough
-        return fz
-
-
-def _watch(solver: ExternalSolver, f: Map, z0: Tensor, judge: Judge) -> int:
-    """Run somebody else's loop until the judge is satisfied or it ends; return its calls."""
-    watched = _WatchedMap(f, judge)
-    try:
-        z = solver.solve(watched, z0, judge.stop)
-        if watched.z is None or not torch.equal(z, watched.z):
-            watched(z)  # its answer was never evaluated; charged like any call
-        judge.concede(watched.counter.calls - watched.before)
-    except _Enough:
-        pass
-    return watched.counter.calls - watched.before

@@ -9,6 +9,7 @@ from equilibrium_families import affine_softmax, family, tanh_map
 from torch import Tensor
 
 from deqbench.equilibria import solving
+from deqbench.equilibria.host_judge import HostJudge
 from deqbench.equilibria.solving import AffineMap, Map, SolveStatus, Stop, drive
 from deqbench.errors import ConfigurationError
 from deqbench.interfaces import Iterate
@@ -301,6 +302,27 @@ def test_an_external_solver_that_gives_up_is_judged_by_its_answer():
     f, z0 = wide_tanh()
     solution = drive(GivesUp(), f, z0, Stop(1e-8))
     assert (solution.status == SolveStatus.STALLED).all()
+    torch.testing.assert_close(solution.residual, relative_residual(f, solution.z))
+
+
+@pytest.mark.parametrize(("every", "due"), [(1, [1, 2, 3, 4, 5, 6, 7]), (3, [3, 6, 7]), (None, [7])])
+@pytest.mark.parametrize("answer", ["evaluated", "new"])
+def test_an_external_solver_is_judged_as_often_as_is_asked_and_at_its_answer(every, due, answer, monkeypatch):
+    class SevenCalls:
+        def solve(self, f, z0, stop):
+            z = fz = z0
+            for _ in range(7 if answer == "evaluated" else 6):
+                z, fz = fz, f(fz)
+            return z if answer == "evaluated" else fz
+
+    judged, plain = [], HostJudge.observe
+    observe = lambda self, *given: judged.append(given[-1]) or plain(self, *given)  # noqa: E731
+    monkeypatch.setattr(HostJudge, "observe", observe)
+    f, z0 = wide_tanh()
+    solution = drive(SevenCalls(), f, z0, Stop(1e-12, 100, check_every=every))
+    assert judged == due
+    assert (solution.status == SolveStatus.STALLED).all()
+    assert (solution.calls == 7).all()
     torch.testing.assert_close(solution.residual, relative_residual(f, solution.z))
 
 
