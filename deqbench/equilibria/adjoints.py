@@ -44,7 +44,7 @@ def row_lengths(gradient: Tensor) -> tuple[Tensor, float]:
     rows = flat_rows(gradient.detach())
     if rows.shape[0] == 0:
         return gradient.new_ones(()), 0.0
-    if rows.device.type == "cpu" and rows.dtype in _SQUARED:
+    if rows.is_cpu and rows.dtype in _SQUARED:
         found = _lengths_on_host(rows)
         if found is not None:
             return found[0].reshape(-1, *[1] * (gradient.dim() - 1)), found[1]

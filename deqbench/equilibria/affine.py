@@ -21,7 +21,7 @@ def column_softmax(free: Tensor) -> Tensor:
 
     Source: K. Kawaguchi (2021), "On the Theory of Implicit Deep Learning", arXiv 2102.07346.
     """
-    wide = None if free.device.type == "mps" else torch.float64  # Apple's GPUs know no float64
+    wide = None if free.is_mps else torch.float64  # Apple's GPUs know no float64
     return torch.softmax(free, 0, dtype=wide).to(free.dtype)
 
 

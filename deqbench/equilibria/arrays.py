@@ -20,10 +20,21 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-_thread = threading.local()
-
 SHARED_BYTES = 2**19
 """Bytes of scratch that every thread keeps."""
+MOST_ROOMS = 64
+"""Shapes of scratch that a thread remembers."""
+
+
+class _Scratch(threading.local):
+    """One piece of memory for each thread, and the arrays that were carved of it."""
+
+    def __init__(self) -> None:
+        self.memory: NDArray[Any] = torch.empty(SHARED_BYTES, dtype=torch.uint8).numpy()
+        self.rooms: dict[tuple[Any, ...], NDArray[Any]] = {}
+
+
+_scratch = _Scratch()
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -46,13 +57,16 @@ def scratch(shape: tuple[int, ...], dtype: np.dtype[Any]) -> NDArray[Any]:
     It begins with a cache line. numpy's own begin at any multiple of 16 bytes; what is written to one that
     straddles every line costs twice the time.
     """
-    size = math.prod(shape) * dtype.itemsize
-    if size > SHARED_BYTES:
-        return torch.empty(size, dtype=torch.uint8).numpy().view(dtype).reshape(shape)
-    memory: NDArray[Any] | None = getattr(_thread, "memory", None)
-    if memory is None:
-        memory = _thread.memory = torch.empty(SHARED_BYTES, dtype=torch.uint8).numpy()
-    return memory[:size].view(dtype).reshape(shape)
+    rooms = _scratch.rooms
+    room = rooms.get((shape, dtype))
+    if room is None:
+        size = math.prod(shape) * dtype.itemsize
+        if size > SHARED_BYTES:
+            return torch.empty(size, dtype=torch.uint8).numpy().view(dtype).reshape(shape)
+        if len(rooms) == MOST_ROOMS:
+            rooms.clear()
+        room = rooms[shape, dtype] = _scratch.memory[:size].view(dtype).reshape(shape)
+    return room
 
 
 def quiet(function: Callable[P, R]) -> Callable[P, R]:

@@ -43,7 +43,7 @@ class BatchJudge:
     """
 
     def __init__(self, z0: Tensor, stop: Stop, *, image: bool = False, trace: Counter | None = None) -> None:
-        self.dtype, self.tiny, trusted, self.near, self.far = numbers_of(z0)
+        self.dtype, self.tiny, trusted, self.near, self.far = numbers_of(z0.dtype, z0.shape[1:].numel())
         self.order = 1 if stop.norm == "l1" else 2
         self.relative = stop.norm == "relative"
         self.stop = stop

@@ -72,9 +72,11 @@ class HostJudge:
         value = self.residuals.of(z, fz)
         if self.counter is not None:
             self._note(value, calls)
-        lost = self.losses.of(self.best, self.done, fz, calls) if calls >= self.losses.due else None
-        good = value < self.best  # a NaN is not
         # An extreme's place is found in half the time that a comparison and its count take; a NaN is one.
+        lost = None
+        if calls >= self.losses.due and not value[value.argmax()] <= self.tolerance:
+            lost = self.losses.of(self.best, self.done, fz, calls)
+        good = value < self.best  # a NaN is not
         if self.done is None:
             clear = good[good.argmin()] and value[value.argmin()] > self.tolerance
         else:

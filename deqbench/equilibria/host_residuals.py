@@ -47,15 +47,17 @@ class HostResiduals:
     images: Array
 
     def __init__(self, z0: Tensor, stop: Stop) -> None:
-        self.dtype, self.tiny, trusted, self.near, self.far = numbers_of(z0)
-        self.casts = self.dtype != z0.dtype
+        shape, dtype = z0.shape, z0.dtype
+        entries = shape[1:].numel()
+        self.dtype, self.tiny, trusted, self.near, self.far = numbers_of(dtype, entries)
+        self.casts = self.dtype != dtype
         self.order = 1 if stop.norm == "l1" else 2
         self.relative = stop.norm == "relative"
         self.trusted = trusted if self.order == 2 else 0.0
         self.gap = self.size = self.first = _NONE[self.dtype]
-        self.block = max(1, BLOCK * z0.shape[0] // max(z0.numel(), 1))  # rows
+        self.block = max(1, BLOCK // max(entries, 1))  # rows
         # Where every step is looked at, the point is often the image of the last look.
-        self.follows = stop.check_every in _EVERY and not self.casts and z0.dim() == 2
+        self.follows = stop.check_every in _EVERY and not self.casts and len(shape) == 2
 
     def of(self, z: Tensor, fz: Tensor) -> Array:
         """Return the residuals of all rows, (K,); NaN where f(z) = z = 0, which :meth:`closely` sees to."""

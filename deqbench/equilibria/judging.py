@@ -204,13 +204,9 @@ class Numbers(NamedTuple):
     far: float
 
 
-def numbers_of(z: Tensor) -> Numbers:
-    """Return what a judge must know of states (B, *s) like this one."""
-    return _numbers(z.dtype, z.numel() // max(z.shape[0], 1))
-
-
 @functools.cache
-def _numbers(dtype: torch.dtype, entries: int) -> Numbers:
+def numbers_of(dtype: torch.dtype, entries: int) -> Numbers:
+    """Return what a judge must know of states of a type, and of as many entries a sample."""
     measured = torch.float32 if dtype in (torch.float16, torch.bfloat16) else dtype
     kind, unit = torch.finfo(measured), torch.finfo(dtype).eps
     trusted = math.sqrt(kind.tiny / kind.eps)

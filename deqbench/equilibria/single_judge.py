@@ -67,13 +67,13 @@ class SingleJudge:
     spent = begun = 0.0
 
     def __init__(self, z0: Tensor, stop: Stop, *, image: bool = False, trace: Counter | None = None) -> None:
-        self.dtype, self.tiny, trusted, self.near, self.far = numbers_of(z0)
+        self.dtype, self.tiny, trusted, self.near, self.far = numbers_of(z0.dtype, z0.numel())
         self.order = 1 if stop.norm == "l1" else 2
         self.relative = stop.norm == "relative"
         self.trusted = trusted if self.order == 2 else 0.0
         self.tolerance = stop.tolerance_for(z0.dtype)
         self.stop, self.image, self.point = stop, image, z0
-        self.dot = _DOT.get(z0.dtype) if 0 < z0.numel() <= SMALL and z0.device.type == "cpu" else None
+        self.dot = _DOT.get(z0.dtype) if 0 < z0.numel() <= SMALL and z0.is_cpu else None
         self.trace: list[TracePoint] = []
         self.counter = trace
         if trace is not None:

@@ -7,6 +7,7 @@ samples that are done, drop them from the batch, and keep each sample's best fin
 from __future__ import annotations
 
 import functools
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from typing import Any, cast
 
@@ -42,8 +43,8 @@ __all__ = [
 SMALL = 2**16
 """Entries of a batch that is narrowed a step later than it could be: that costs as much as a call on it."""
 
-ON_HOST: tuple[str, ...] = ("cpu",)
-"""Devices whose memory the host reads without waiting for them."""
+HOST_READS = True
+"""Whether what lies on the CPU is judged on arrays; else on tensors, as on a device."""
 
 
 @dataclass(frozen=True)
@@ -129,7 +130,8 @@ def drive(  # noqa: PLR0913 -- five of the nine are switches with defaults
     Raises:
         ConfigurationError: The solver cannot be differentiated through, or the map changes shapes.
     """
-    with torch.set_grad_enabled(differentiable and torch.is_grad_enabled()):
+    # This runs cold, between two calls of a map: every switch of a mode and every question to a tensor costs.
+    with nullcontext() if differentiable or not torch.is_grad_enabled() else torch.no_grad():
         judge = _judge(z0, stop, image=differentiable, trace=f.counter if trace else None)
         state = None
         if z0.shape[0] == 0:
@@ -155,8 +157,8 @@ def _stepwise(kind: type) -> bool:
 
 def _judge(z0: Tensor, stop: Stop, *, image: bool = False, trace: Counter | None = None) -> Judge:
     kind: type[Judge] = BatchJudge
-    if z0.device.type in ON_HOST and z0.shape[0] > 0:
-        kind = SingleJudge if z0.shape[0] == 1 else HostJudge
+    if HOST_READS and z0.is_cpu and (rows := z0.shape[0]):
+        kind = SingleJudge if rows == 1 else HostJudge
     return kind(z0, stop, image=image, trace=trace)
 
 
@@ -172,7 +174,7 @@ def _step(  # noqa: PLR0913 -- three of the seven are switches
     several = getattr(solver, "steps", None)  # many steps at once, of one call each
     several = several if callable(several) else None  # a parameter may have the same name
     look = looks(judge, several=several is not None, unit_start=unit_start)
-    entries, waited = z0.numel() // len(z0), False
+    waited = False
     state = solver.init(f, z0)
     while True:
         calls = counter.calls - before
@@ -190,7 +192,7 @@ def _step(  # noqa: PLR0913 -- three of the seven are switches
                 judge.give_up(calls)
                 return steps, state
             if shrinks and 2 * left <= judge.width:
-                waited = not waited and look.due == steps + 1 and judge.width * entries <= SMALL
+                waited = not waited and look.due == steps + 1 and z.numel() <= SMALL
                 if not waited:
                     f, state = narrowed(judge, look, f, state)
         if several is None or look.due == steps + 1:

@@ -49,7 +49,7 @@ def transfers(monkeypatch):
 @pytest.mark.parametrize("every", [1, 4])
 @pytest.mark.parametrize("solver", SOLVERS, ids=repr)
 def test_the_host_waits_once_a_check_and_no_more(solver, every, transfers, monkeypatch):
-    monkeypatch.setattr(solving, "ON_HOST", ())  # as on a device; on the CPU reading waits for nothing
+    monkeypatch.setattr(solving, "HOST_READS", False)  # as on a device; on the CPU reading waits for nothing
     f, z0 = family("tanhsym", 16, 24, 0.9, torch.float64)
     with HostReads() as reads:
         solution = drive(solver, f, z0, Stop(1e-8, 500, check_every=every))
@@ -249,7 +249,7 @@ def test_the_host_judges_a_batch_as_its_device_does(solver, every, norm, monkeyp
     f, z0 = family("tanhsym", 16, 24, 0.9, torch.float64)
     stop = Stop(1e-9, 60, norm, check_every=every)
     host = drive(solver, f, z0, stop)
-    monkeypatch.setattr(solving, "ON_HOST", ())
+    monkeypatch.setattr(solving, "HOST_READS", False)
     device = drive(solver, f, z0, stop)
     assert torch.equal(host.status, device.status)
     assert torch.equal(host.calls, device.calls)

@@ -54,7 +54,7 @@ def factors(affine: AffineMap, dtype: torch.dtype, *, graph: bool) -> TorchFacto
             matrix = matrix.detach()
         if matrix.dtype != dtype:
             matrix = matrix.to(dtype)
-        small = len(matrix) <= SMALL and matrix.device.type == "cpu"
+        small = len(matrix) <= SMALL and matrix.is_cpu
         # A dispatch mode that counts operations sees none of LAPACK's.
         make = _by_lapack if small and not is_in_torch_dispatch_mode() else _by_torch
         found = make(matrix, affine.column_sum)

@@ -49,7 +49,7 @@ def readable(x: Tensor) -> bool:
     """
     if torch.compiler.is_compiling() or torch.is_grad_enabled() or type(x) is not torch.Tensor:
         return False
-    if x.device.type != "cpu" or x.dtype not in (torch.float32, torch.float64):
+    if not x.is_cpu or x.dtype not in (torch.float32, torch.float64):
         return False
     if is_in_torch_dispatch_mode():
         return False
