@@ -18,7 +18,7 @@ from functools import partial
 
 import torch
 from families import DIFFICULTIES, SIZES, Case
-from paired import Bar, at_most, one_thread, race, ratio, timed, verdict
+from paired import Bar, at_most, race, ratio, settle, timed, verdict
 from torch import Tensor
 from torchdeq import get_deq
 from true_gradients import Gradients, Truth, loss_gradients, true_gradients
@@ -170,7 +170,7 @@ def main() -> int:
     parser.add_argument("--rounds", type=int, default=9, help="timed rounds (default 9)")
     parser.add_argument("--small", action="store_true", help="errors at the two small sizes only")
     options = parser.parse_args()
-    print(one_thread())
+    print(settle())
     bars = [*times(options.rounds), *hard(options.rounds)]
     bars += [*accuracy(SIZES[:2] if options.small else SIZES), *invariance()]
     return verdict(bars)

@@ -19,14 +19,15 @@ import mpmath
 import torch
 from families import SIZES, Case, bare
 from families import residual as true_residual
-from paired import Bar, Racer, at_most, one_thread, race, ratio, timed, verdict
+from paired import Bar, Racer, at_most, race, ratio, settle, timed, verdict
 from threadpoolctl import threadpool_limits
 from torch import Tensor
 from torchdeq.solver import get_solver
 
-from deqbench.equilibria.affine import AffineMap, column_softmax
+from deqbench.equilibria.affine import AffineMap
 from deqbench.equilibria.maps import Map
 from deqbench.equilibria.solving import Stop, drive
+from deqbench_plugins.models.deq_linear import column_softmax
 from deqbench_plugins.solvers.direct import Direct
 from deqbench_plugins.solvers.factorised import factors
 
@@ -149,7 +150,7 @@ def main() -> int:
     parser.add_argument("--rounds", type=int, default=7, help="timed rounds (default 7)")
     parser.add_argument("--gamma", type=float, default=0.9, help="of the timed cases (default 0.9)")
     options = parser.parse_args()
-    print(one_thread())
+    print(settle())
     with threadpool_limits(1), torch.no_grad():
         bars = [*times(options.gamma, options.rounds), *residuals(), *digits()]
         half_precision()

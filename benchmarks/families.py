@@ -17,8 +17,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from deqbench.equilibria.affine import AffineMap, column_softmax
+from deqbench.equilibria.affine import AffineMap
 from deqbench.equilibria.maps import Function, Map
+from deqbench_plugins.models.deq_linear import column_softmax
 
 SIZES = ((1, 64), (64, 256), (512, 512), (4096, 128))
 """(batch, dimension)."""

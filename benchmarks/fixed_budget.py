@@ -23,7 +23,7 @@ from typing import Any
 
 import torch
 from families import Case
-from paired import Bar, Racer, at_most, one_thread, race, ratio, timed, verdict
+from paired import Bar, Racer, at_most, race, ratio, settle, timed, verdict
 from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 from torchdeq.solver import get_solver
@@ -188,7 +188,7 @@ def main() -> int:
     parser.add_argument("--rounds", type=int, default=9, help="timed rounds (default 9)")
     parser.add_argument("--steps", type=int, default=50, help="Picard steps in one graph (default 50)")
     options = parser.parse_args()
-    print(one_thread())
+    print(settle())
     with torch.no_grad():
         return verdict([*step_times(options.steps, options.rounds), *limits(2 * options.rounds)])
 

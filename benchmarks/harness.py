@@ -22,7 +22,7 @@ from pathlib import Path
 
 import harness_step
 import least_squares_runs
-from paired import Bar, Spread, at_most, one_thread, verdict
+from paired import Bar, Spread, at_most, settle, verdict
 
 from deqbench.discovery.registry import Registry
 from deqbench.experiments import run_trial
@@ -129,7 +129,7 @@ def main() -> int:
     parser.add_argument("--only", nargs="+", choices=PARTS, default=PARTS)
     parser.add_argument("--benchopt", type=Path, help="Python of an environment that has benchopt 1.10.")
     given = parser.parse_args()
-    print(f"{one_thread()}, {os.cpu_count()} CPUs, load {os.getloadavg()[0]:.1f}")
+    print(f"{settle()}, {os.cpu_count()} CPUs, load {os.getloadavg()[0]:.1f}")
     with tempfile.TemporaryDirectory() as folder:
         os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
         os.environ["PYTHONPYCACHEPREFIX"] = folder

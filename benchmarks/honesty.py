@@ -13,12 +13,13 @@ from families import DIFFICULTIES, Case, residual
 from paired import Bar, at_most
 from torch import Tensor
 
-from deqbench.equilibria.affine import AffineMap, column_softmax
+from deqbench.equilibria.affine import AffineMap
 from deqbench.equilibria.linear_parts import LinearPart
 from deqbench.equilibria.maps import Map
 from deqbench.equilibria.monotone import MonotoneMap, Relu
 from deqbench.equilibria.solving import Solution, SolveStatus, Stop, drive
 from deqbench.interfaces import Solver
+from deqbench_plugins.models.deq_linear import column_softmax
 from deqbench_plugins.solvers.anderson import Anderson
 from deqbench_plugins.solvers.broyden import Broyden
 from deqbench_plugins.solvers.direct import Direct

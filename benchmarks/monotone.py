@@ -18,7 +18,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
-from paired import Bar, at_most, one_thread, race, ratio, timed, verdict
+from paired import Bar, at_most, race, ratio, settle, timed, verdict
 from torch import Tensor, nn
 from torch.nn.functional import conv2d, conv_transpose2d, pad
 
@@ -183,7 +183,7 @@ def bars(make: Callable[[int], Network], seeds: int) -> list[Bar]:
 
 def main() -> int:
     quick = "--quick" in sys.argv
-    print(one_thread())
+    print(settle())
     for make in (dense, convolutional):
         compare(make, 3 if quick else 7)
     return verdict([bar for make in (dense, convolutional) for bar in bars(make, 2 if quick else 5)])

@@ -49,7 +49,7 @@ class Spread:
         return f"{self.middle:.3g} [{self.low:.3g}, {self.high:.3g}]"
 
 
-def one_thread() -> str:
+def settle() -> str:
     """Bind torch to one thread and keep freed memory; return a line that names machine and versions."""
     torch.set_num_threads(1)
     kept = ", freed memory kept" if keep_freed_memory() else ""

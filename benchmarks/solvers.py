@@ -23,7 +23,7 @@ import honesty
 import torch
 import torchdeq_runs
 from families import SIZES, Case, bare
-from paired import Bar, at_most, one_thread, race, ratio, timed, verdict
+from paired import Bar, at_most, race, ratio, settle, timed, verdict
 
 from deqbench.equilibria.solving import Stop, drive
 from deqbench.interfaces import Solver
@@ -113,7 +113,7 @@ def main() -> int:
     parser.add_argument("--sizes", type=int, nargs="+", default=[0, 1, 2, 3], help="places in SIZES")
     options = parser.parse_args()
     peer = version("torchdeq") if torchdeq_runs.AVAILABLE else "not installed"
-    print(f"{one_thread()}, torchdeq {peer}, relative tolerance {TOLERANCE:g}, float32 where nothing is said")
+    print(f"{settle()}, torchdeq {peer}, relative tolerance {TOLERANCE:g}, float32 where nothing is said")
     bars: list[Bar] = []
     for item in options.items:
         if item in OVERHEADS:

@@ -10,7 +10,7 @@ import torch
 from families import Case
 from torch import Tensor
 
-from deqbench.equilibria.affine import column_softmax
+from deqbench_plugins.models.deq_linear import column_softmax
 
 CHUNK = 32
 """Samples whose Jacobians are held at once."""

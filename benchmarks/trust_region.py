@@ -27,7 +27,7 @@ import scipy
 import scipy.optimize
 import sklearn
 import torch
-from paired import Bar, Racer, at_most, one_thread, race, ratio, verdict
+from paired import Bar, Racer, at_most, race, ratio, settle, verdict
 from sklearn.datasets import load_digits
 
 from deqbench.interfaces import HessianProduct, Trainer
@@ -180,7 +180,7 @@ def main() -> int:
     parser.add_argument("--rounds", type=int, default=15, help="timed rounds (default 15)")
     parser.add_argument("--scaling", choices=("sixteenth", "standardised"), default="sixteenth")
     options = parser.parse_args()
-    print(f"{one_thread()}, scipy {scipy.__version__}, scikit-learn {sklearn.__version__}, float64")
+    print(f"{settle()}, scipy {scipy.__version__}, scikit-learn {sklearn.__version__}, float64")
     split = digits(options.scaling)
     best, norm = optimum(split)
     print(f"digits ({options.scaling}): f* = {best:.15f} by newton-cholesky (gradient norm {norm:.0e})\n")

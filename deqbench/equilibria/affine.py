@@ -1,4 +1,4 @@
-"""Maps that are linear in z up to an offset, ``AffineMap``, and the DELM's matrix, ``column_softmax``."""
+"""Maps that are linear in z up to an offset: ``AffineMap``."""
 
 from __future__ import annotations
 
@@ -9,20 +9,6 @@ from typing import Any
 
 import torch
 from torch import Tensor
-
-
-def column_softmax(free: Tensor) -> Tensor:
-    """Return the softmax of every column of ``free``, (d, d): entries are positive, columns sum to 1.
-
-    It is taken in float64 and rounded once, and so is its derivative. For (I - gamma S)^-1 multiplies
-    what the columns' sums miss by 1 / (1 - gamma), and the adjoint solution is nearly constant, so that all
-    but the thousandth part of what reaches ``free`` cancels. torch's softmax in float32 misses 1 by 1e-6:
-    with gamma .99 and d = 512 that alone costs the gradient 1e-3, this 3e-4.
-
-    Source: K. Kawaguchi (2021), "On the Theory of Implicit Deep Learning", arXiv 2102.07346.
-    """
-    wide = None if free.is_mps else torch.float64  # Apple's GPUs know no float64
-    return torch.softmax(free, 0, dtype=wide).to(free.dtype)
 
 
 @dataclass(frozen=True, eq=False)

@@ -21,7 +21,7 @@ import torch
 from torch import Tensor
 
 from deqbench.equilibria.adjoints import unit_rows
-from deqbench.equilibria.affine import AffineMap, column_softmax
+from deqbench.equilibria.affine import AffineMap
 from deqbench.equilibria.ledger import Ledger, Totals
 from deqbench.equilibria.maps import Function, Map
 from deqbench.equilibria.problems import AnySolver, Problem
@@ -39,7 +39,6 @@ __all__ = [
     "Stop",
     "Totals",
     "bound",
-    "column_softmax",
     "equilibrium",
     "recording",
     "unit_rows",

@@ -28,8 +28,8 @@ def take_rows(value: Any, index: Tensor, width: int) -> Any:
     """
     if isinstance(value, Tensor):
         return value.index_select(0, index) if value.dim() and value.shape[0] == width else value
-    if callable(narrowed := getattr(value, "rows", None)):
-        return narrowed(index)
+    if callable(rows := getattr(value, "rows", None)):
+        return rows(index)
     if isinstance(value, (tuple, list)):
         parts = [take_rows(part, index, width) for part in value]
         return type(value)(*parts) if hasattr(value, "_fields") else type(value)(parts)

@@ -32,7 +32,6 @@ class Problem:
         ledger: Where solves, forward and backward, are recorded.
         totals: The half of the ledger this problem's own solves belong to.
         unconverged: Whether a missed tolerance is recorded, warned of or raised.
-        unit_start: Whether z0 is f(0), of unit length in each sample, as an adjoint equation's.
     """
 
     f: Map
@@ -42,7 +41,11 @@ class Problem:
     ledger: Ledger
     totals: Totals
     unconverged: Unconverged = "record"
-    unit_start: bool = False
+
+    @property
+    def is_adjoint(self) -> bool:
+        """Whether this is an adjoint equation: its calls are products, its start f(0) has unit length."""
+        return self.totals is self.ledger.backward
 
     def solve(self, *, differentiable: bool = False) -> Tensor:
         """Return z*, (B, *s): detached, or attached through the solver's steps."""
@@ -50,7 +53,7 @@ class Problem:
         z0 = self.z0 if differentiable else self.z0.detach()
         try:
             solution = drive(
-                self.solver, f, z0, self.stop, differentiable=differentiable, unit_start=self.unit_start
+                self.solver, f, z0, self.stop, differentiable=differentiable, unit_start=self.is_adjoint
             )
         finally:
             self._charge(f.counter)
@@ -120,14 +123,14 @@ class Problem:
 
     def _charge(self, counter: Counter) -> None:
         """Charge what a counter saw; the adjoint map's calls are products."""
-        self.totals.add_calls(counter, adjoint=self.totals is self.ledger.backward)
+        self.totals.add_calls(counter, adjoint=self.is_adjoint)
 
     def _record(self, solution: Solution) -> None:
         if self.totals is self.ledger.forward:
             self.ledger.record_forward(self.f, self.z0, solution)
         else:
             self.totals.add_outcome(solution)
-        respond(self.unconverged, solution, self.stop, adjoint=self.totals is self.ledger.backward)
+        respond(self.unconverged, solution, self.stop, adjoint=self.is_adjoint)
 
     def adjoint(
         self, map_: Function, gradient: Tensor, *inputs: Tensor, solver: AnySolver, stop: Stop
@@ -149,7 +152,6 @@ class Problem:
             self.ledger,
             self.ledger.backward,
             unconverged=self.unconverged,
-            unit_start=True,
         )
 
     def solve_adjoint(

@@ -9,9 +9,10 @@ import torch
 from pydantic import Field
 from torch import nn
 
-from deqbench.equilibria.binding import AffineMap, column_softmax, equilibrium
+from deqbench.equilibria.binding import AffineMap, equilibrium
 from deqbench.plugin import Drawn
 from deqbench_plugins.maps.drawing import Batch, Dimension, Gaussians, towards
+from deqbench_plugins.models.deq_linear import column_softmax
 
 if TYPE_CHECKING:
     from torch import Tensor

@@ -11,8 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import torch
 
-from deqbench.equilibria.binding import column_softmax
-from deqbench_plugins.models.deq_linear import DeqLinearModule
+from deqbench_plugins.models.deq_linear import DeqLinearModule, column_softmax
 
 if TYPE_CHECKING:
     from torch import Tensor, nn

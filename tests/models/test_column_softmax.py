@@ -3,7 +3,8 @@
 import pytest
 import torch
 
-from deqbench.equilibria.binding import AffineMap, column_softmax, equilibrium
+from deqbench.equilibria.binding import AffineMap, equilibrium
+from deqbench_plugins.models.deq_linear import column_softmax
 
 BATCH, SIZE, GAMMA = 64, 512, 0.99
 
